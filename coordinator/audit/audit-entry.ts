@@ -1,0 +1,102 @@
+// One act, as the audit keeps it (REQUIREMENTS 69). An entry is what a caller says; a row is the entry with its place in
+// the order. Row ids sort in the order of recording, over restarts too, and are unique among several coordinators.
+import { randomBytes } from 'node:crypto';
+
+export interface AuditEntry {
+  /** Past tense, from the same vocabulary as the log: `slot.repaired`, `agent.lost`. */
+  event: string;
+  /** Who did it: `coordinator`, `agent`, `operator`. */
+  actor: string;
+  reason: string;
+  /** `held`: what should have been done and was not, on purpose. */
+  outcome: 'ok' | 'failed' | 'held';
+  /** When it happened, wall milliseconds (now). An agent's timeline arrives a little later than it happened. */
+  at?: number | undefined;
+  agent?: string | undefined;
+  container?: string | undefined;
+  host?: string | undefined;
+  service?: string | undefined;
+  haproxy?: string | undefined;
+  backend?: string | undefined;
+  slot?: string | undefined;
+  policy?: string | undefined;
+  metric?: string | undefined;
+  value?: number | undefined;
+  from?: string | number | undefined;
+  to?: string | number | undefined;
+  alert?: string | undefined;
+  details?: object | undefined;
+}
+
+export interface AuditRow {
+  id: string;
+  at: number;
+  event: string;
+  actor: string;
+  reason: string;
+  outcome: 'ok' | 'failed' | 'held';
+  agent: string | null;
+  container: string | null;
+  host: string | null;
+  service: string | null;
+  haproxy: string | null;
+  backend: string | null;
+  slot: string | null;
+  policy: string | null;
+  metric: string | null;
+  value: number | null;
+  from: string | null;
+  to: string | null;
+  alert: string | null;
+  details: object | null;
+}
+
+const idDigits = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** Makes ids that sort in the order of the calls: 48 bits of time, a counter within the millisecond, 40 random bits. */
+export function auditIds(wall: () => number): () => string {
+  let time = 0;
+  let counter = 0;
+  return () => {
+    const now = wall();
+    counter = now > time ? 0 : counter + 1;
+    time = Math.max(time, now);
+    if (counter === 32 ** 4) {
+      time += 1;
+      counter = 0;
+    }
+    const random = randomBytes(5).readUIntBE(0, 5);
+    return base32(time, 10) + base32(counter, 4) + base32(random, 8);
+  };
+}
+
+export function auditRow(id: string, at: number, entry: AuditEntry): AuditRow {
+  return {
+    id,
+    at: entry.at ?? at,
+    event: entry.event,
+    actor: entry.actor,
+    reason: entry.reason,
+    outcome: entry.outcome,
+    agent: entry.agent ?? null,
+    container: entry.container ?? null,
+    host: entry.host ?? null,
+    service: entry.service ?? null,
+    haproxy: entry.haproxy ?? null,
+    backend: entry.backend ?? null,
+    slot: entry.slot ?? null,
+    policy: entry.policy ?? null,
+    metric: entry.metric ?? null,
+    value: entry.value ?? null,
+    from: entry.from === undefined ? null : String(entry.from),
+    to: entry.to === undefined ? null : String(entry.to),
+    alert: entry.alert ?? null,
+    details: entry.details ?? null,
+  };
+}
+
+function base32(value: number, width: number): string {
+  let text = '';
+  for (let rest = value; text.length < width; rest = Math.floor(rest / 32)) text = idDigits.charAt(rest % 32) + text;
+  return text;
+}
