@@ -1,0 +1,87 @@
+// The only way to make a Runtime API command. A `;` or a newline in a value would run as a command of its own, and
+// HAProxy accepts `port 99999` as 34463 (HAPROXY.md), so every value is checked here, before anything is sent.
+import { isIP } from 'node:net';
+import { BerthError } from '../errors.ts';
+
+/** One line for the Runtime API whose values have been checked. */
+export type Command = string & { readonly command: unique symbol };
+
+/** A server of a backend, a slot or a lock row. */
+export interface ServerName {
+  backend: string;
+  name: string;
+}
+
+export type WantedState = 'ready' | 'drain' | 'maint';
+
+const namePattern = /^[A-Za-z0-9_.:-]{1,128}$/;
+
+function unsafe(what: string, value: unknown, expected: string): BerthError {
+  const shown = JSON.stringify(value) ?? String(value);
+  return new BerthError(
+    'haproxy.unsafe-value',
+    `${what} ${shown} was not sent to HAProxy: it is not ${expected}`,
+  );
+}
+
+/** True for a name that HAProxy accepts for a proxy or server and that can't end a command. */
+export function isSafeName(text: string): boolean {
+  return namePattern.test(text);
+}
+
+function checkedName(what: string, name: string): string {
+  if (!isSafeName(name)) throw unsafe(what, name, 'a name of letters, digits, and _ . : -');
+  return name;
+}
+
+function checkedId(what: string, id: number): number {
+  if (!Number.isSafeInteger(id) || id < 0) throw unsafe(what, id, 'an id');
+  return id;
+}
+
+/** An IPv4-mapped IPv6 address as the IPv4 address that it means; anything else unchanged. */
+export function plainAddress(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  return mapped?.[1] ?? address;
+}
+
+function checkedAddress(address: string): string {
+  // isIP accepts a zone (fe80::1%eth0), which means nothing on HAProxy's machine.
+  if (isIP(address) === 0 || address.includes('%')) throw unsafe('address', address, 'an IP address');
+  return address;
+}
+
+function checkedPort(port: number): number {
+  if (!Number.isInteger(port) || port < 1 || port > 65535)
+    throw unsafe('port', port, 'a number from 1 to 65535');
+  return port;
+}
+
+function target(server: ServerName): string {
+  return `${checkedName('backend', server.backend)}/${checkedName('server', server.name)}`;
+}
+
+const line = (text: string): Command => text as Command;
+
+export const commands = {
+  showInfo: (): Command => line('show info'),
+  /** All backends, or one. */
+  showServersState: (backend?: string): Command =>
+    line(
+      backend === undefined ? 'show servers state' : `show servers state ${checkedName('backend', backend)}`,
+    ),
+  /** One server's row as CSV: the cheap look at one slot. */
+  showServerStat: (backendId: number, serverId: number): Command =>
+    line(`show stat ${checkedId('backend id', backendId)} 4 ${checkedId('server id', serverId)}`),
+  /** Every frontend, backend and server as CSV. */
+  showStat: (): Command => line('show stat'),
+  /** The highest access level of this connection: `admin` is what slots need. */
+  showCliLevel: (): Command => line('show cli level'),
+  setAddress: (server: ServerName, address: string, port: number): Command =>
+    line(`set server ${target(server)} addr ${checkedAddress(address)} port ${checkedPort(port)}`),
+  setState: (server: ServerName, state: WantedState): Command =>
+    line(`set server ${target(server)} state ${state}`),
+  /** A row in maintenance that takes no traffic; its creation is the test-and-set. */
+  addLock: (server: ServerName): Command => line(`add server ${target(server)} 127.0.0.1:1`),
+  deleteServer: (server: ServerName): Command => line(`del server ${target(server)}`),
+};
