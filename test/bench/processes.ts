@@ -1,0 +1,155 @@
+// Child processes of a test: output is kept, waiting is for a line or the exit, and whatever still runs when the test
+// process ends is killed by its id. Each child leads its own process group, so that its own children go with it then.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { until } from './wait.ts';
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface StartOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** How messages call it; default the command. */
+  readonly name?: string;
+}
+
+export interface Running extends AsyncDisposable {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  /** The exit, or undefined while it runs. */
+  exit(): Exit | undefined;
+  /** Everything that was written to stdout and stderr so far. */
+  output(): string;
+  /** Resolves with the first whole line, of what was or will be written, that matches. */
+  waitForLine(pattern: RegExp, deadlineMs?: number): Promise<string>;
+  /** Sends a signal and does not wait. False when it is gone already. */
+  signal(signal: NodeJS.Signals): boolean;
+  /** SIGTERM, then SIGKILL after `graceMs`; resolves when it is gone. */
+  stop(graceMs?: number): Promise<Exit>;
+}
+
+const live = new Set<ChildProcess>();
+let guarded = false;
+
+/** Starts `command`; rejects when it cannot be executed. The environment is this process's own plus `env`. */
+export async function startProcess(
+  command: string,
+  args: readonly string[],
+  { env = {}, cwd, name = command }: StartOptions = {},
+): Promise<Running> {
+  endAllWithThisProcess();
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const chunks: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => chunks.push(chunk));
+  }
+  const output = () => chunks.join('');
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (cause) => reject(new Error(`cannot start ${name}: ${cause.message}`, { cause })));
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${name} has no process id`);
+  live.add(child);
+  let exit: Exit | undefined;
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('exit', (code, signal) => {
+      live.delete(child);
+      exit = { code, signal };
+      resolve(exit);
+    });
+  });
+  const stop = async (graceMs = 5000) => {
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+    const result = await exited;
+    clearTimeout(timer);
+    return result;
+  };
+  return {
+    pid,
+    exited,
+    exit: () => exit,
+    output,
+    waitForLine: (pattern, deadlineMs = 10_000) =>
+      until(() => lineOf(output(), pattern) ?? failIfGone(exit, name, output()), {
+        what: `${name} writes a line that matches ${pattern}; it wrote:\n${output()}`,
+        deadlineMs,
+      }),
+    signal: (signal) => exit === undefined && child.kill(signal),
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+    },
+  };
+}
+
+/** Runs `command` to its end and returns what it wrote; rejects, with the output, when the exit code is not 0. */
+export async function runProcess(
+  command: string,
+  args: readonly string[],
+  options: StartOptions & { readonly deadlineMs?: number } = {},
+): Promise<string> {
+  const { deadlineMs = 60_000, name = [command, ...args].join(' ') } = options;
+  const running = await startProcess(command, args, { ...options, name });
+  const timer = setTimeout(() => running.signal('SIGKILL'), deadlineMs);
+  const started = performance.now();
+  const { code, signal } = await running.exited;
+  clearTimeout(timer);
+  if (code === 0) return running.output();
+  const end =
+    signal === null ? `exit code ${code}` : `${signal} after ${Math.round(performance.now() - started)} ms`;
+  throw new Error(`${name}: ${end}\n${running.output().slice(-4000)}`);
+}
+
+/** True while a process with this id exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function lineOf(text: string, pattern: RegExp): string | undefined {
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .find((line) => pattern.test(line));
+}
+
+function failIfGone(exit: Exit | undefined, name: string, output: string): undefined {
+  if (exit !== undefined)
+    throw new Error(`${name} ended (${exit.signal ?? exit.code}) and wrote:\n${output}`);
+}
+
+function endAllWithThisProcess(): void {
+  if (guarded) return;
+  guarded = true;
+  process.on('exit', () => {
+    for (const child of live) killGroup(child);
+  });
+  // Without a handler a signal ends Node at once, with no 'exit' event and so with the children left behind.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  }
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL');
+  }
+}
