@@ -41,7 +41,11 @@ export class BerthError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'BerthError';
     this.code = code;
@@ -56,6 +60,7 @@ export function isBerthError(error: unknown, ...codes: ErrorCode[]): error is Be
 
 /** One line for people: the message, then the hint in parentheses. */
 export function describeError(error: unknown): string {
-  if (error instanceof BerthError) return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
+  if (error instanceof BerthError)
+    return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -72,7 +72,7 @@ export async function claimSlot(
   const elapsed = () => clock.monotonic();
   const readRows = async () =>
     parseRows((await api.transact(readCommands(template.backend, place.side), signal)).replies);
-  let rows = await readRows();
+  let rows: readonly ServerRow[] = await readRows();
   for (let tries = 0; tries < maxTries; tries += 1) {
     signal?.throwIfAborted();
     const slots = slotsOf(rows, template);
