@@ -1,0 +1,208 @@
+// Reads the environment into a typed configuration. Every problem is reported, not only the first: one line each, with
+// the variable, its value and the mend. An empty value counts as not set, since that is what compose files make of a
+// variable that their user left out.
+import { describeError } from '../shared/errors.ts';
+import { type Endpoint, parseEndpoints, type TlsFiles } from '../shared/haproxy/endpoint.ts';
+import { suggest } from '../shared/suggest.ts';
+import type { ValueType } from './value-types.ts';
+import { coordinatorVariables, sections, type Variable, variables } from './variables.ts';
+
+type Sections = typeof sections;
+type Value<V> = V extends { type: ValueType<infer T>; required: infer R; default: infer D }
+  ? R extends true
+    ? T
+    : D extends string
+      ? T
+      : T | undefined
+  : never;
+type Values = {
+  [S in keyof Sections]: {
+    [K in keyof Sections[S]['variables']]: Value<Sections[S]['variables'][K]>;
+  };
+};
+
+export type ProbeSettings = Values['startup'];
+/** What the variables say, section by section as in `sections`, and the HAProxys that they name. */
+export type Config = Values & { endpoints: Endpoint[] };
+
+export interface ConfigReading {
+  /** Undefined when there are problems. */
+  config: Config | undefined;
+  problems: string[];
+  warnings: string[];
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A value as it is shown to people: quoted, cut, and never a secret. */
+function shown(variable: Variable, text: string): string {
+  if (variable.secret === true) return 'has a value that';
+  return `is ${JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)}, which`;
+}
+
+/**
+ * Reads the configuration.
+ * @param readFile gives the text of a file, or throws
+ */
+export function readConfig(env: Environment, readFile: (path: string) => string): ConfigReading {
+  const problems: string[] = [];
+  const values: Record<string, Record<string, unknown>> = {};
+  for (const [section, { variables: table }] of Object.entries(sections)) {
+    const read: Record<string, unknown> = {};
+    for (const [key, variable] of Object.entries<Variable>(table)) {
+      read[key] = readVariable(variable, env, readFile, problems);
+    }
+    values[section] = read;
+  }
+  const config = values as Values;
+  const endpoints = readEndpoints(config, readFile, problems);
+  problems.push(...contradictions(config, endpoints));
+  return {
+    config: problems.length === 0 ? { ...config, endpoints } : undefined,
+    problems,
+    warnings: unknownVariables(env),
+  };
+}
+
+function readVariable(
+  variable: Variable,
+  env: Environment,
+  readFile: (path: string) => string,
+  problems: string[],
+): unknown {
+  const source = sourceOf(variable, env, readFile, problems);
+  if (source === 'failed') return undefined;
+  const text = source?.text ?? variable.default;
+  if (text === undefined) {
+    if (variable.required) problems.push(missing(variable, env));
+    return undefined;
+  }
+  const value = variable.type.parse(text);
+  if (value === undefined) {
+    problems.push(
+      `${source?.name ?? variable.name} ${shown(variable, text)} cannot be used: give ${variable.type.expects}`,
+    );
+  }
+  return value;
+}
+
+function sourceOf(
+  variable: Variable,
+  env: Environment,
+  readFile: (path: string) => string,
+  problems: string[],
+): { name: string; text: string } | 'failed' | undefined {
+  const own = env[variable.name] ?? '';
+  const fileName = `${variable.name}_FILE`;
+  const path = variable.fromFile === true ? (env[fileName] ?? '') : '';
+  if (own !== '' && path !== '') {
+    problems.push(`${variable.name} and ${fileName} are both set: keep one of them`);
+    return 'failed';
+  }
+  if (path !== '') {
+    try {
+      return { name: fileName, text: readFile(path).trim() };
+    } catch (error) {
+      problems.push(
+        `${fileName} is ${JSON.stringify(path)}, which cannot be read: ${describeError(error)}; give the path of a readable file`,
+      );
+      return 'failed';
+    }
+  }
+  if (own !== '') return { name: variable.name, text: own };
+  const fallback = variable.fallback === undefined ? '' : (env[variable.fallback] ?? '');
+  return variable.fallback === undefined || fallback === ''
+    ? undefined
+    : { name: variable.fallback, text: fallback };
+}
+
+function missing(variable: Variable, env: Environment): string {
+  const known = new Set(allNames());
+  const others = Object.keys(env).filter((name) => !known.has(name));
+  const meant = suggest(variable.name, others);
+  const typo = meant === undefined ? '' : ` (${meant} is set: is it a misspelling?)`;
+  const or = variable.fallback === undefined ? '' : ` or ${variable.fallback}`;
+  return `${variable.name}${or} is not set${typo}: give ${variable.type.expects}`;
+}
+
+function readEndpoints(config: Values, readFile: (path: string) => string, problems: string[]): Endpoint[] {
+  const { servers, port, tlsCa, tlsCert, tlsKey } = config.haproxy;
+  const pem = (name: string, value: string | undefined): string | undefined => {
+    if (value === undefined || value.startsWith('-----BEGIN')) return value;
+    try {
+      return readFile(value);
+    } catch (error) {
+      problems.push(
+        `${name} is ${JSON.stringify(value)}, which cannot be read: ${describeError(error)}; give PEM text or the path of a readable PEM file`,
+      );
+      return undefined;
+    }
+  };
+  const tls: TlsFiles | undefined =
+    tlsCa === undefined && tlsCert === undefined && tlsKey === undefined
+      ? undefined
+      : {
+          ca: pem('HAPROXY_TLS_CA', tlsCa),
+          cert: pem('HAPROXY_TLS_CERT', tlsCert),
+          key: pem('HAPROXY_TLS_KEY', tlsKey),
+        };
+  if (typeof servers !== 'string' || typeof port !== 'number') return [];
+  try {
+    return parseEndpoints(servers, port, tls);
+  } catch (error) {
+    problems.push(describeError(error));
+    return [];
+  }
+}
+
+/** Values that are right one by one and wrong together. */
+function contradictions(config: Values, endpoints: readonly Endpoint[]): string[] {
+  const found: string[] = [];
+  const { tlsCert, tlsKey } = config.haproxy;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    const [present, absent] =
+      tlsCert === undefined
+        ? ['HAPROXY_TLS_KEY', 'HAPROXY_TLS_CERT']
+        : ['HAPROXY_TLS_CERT', 'HAPROXY_TLS_KEY'];
+    found.push(`${present} is set without ${absent}: give both, or neither`);
+  }
+  const socket = endpoints.find((endpoint) => endpoint.path !== undefined);
+  if (socket !== undefined && config.app.host === undefined) {
+    found.push(
+      `HAPROXY_SERVER is the unix socket ${JSON.stringify(socket.path)}, which tells no address to register: give BERTH_APP_HOST`,
+    );
+  }
+  return found;
+}
+
+function allNames(): string[] {
+  return variables.flatMap((variable) => [
+    variable.name,
+    ...(variable.fromFile === true ? [`${variable.name}_FILE`] : []),
+    ...(variable.fallback === undefined ? [] : [variable.fallback]),
+  ]);
+}
+
+function unknownVariables(env: Environment): string[] {
+  const known = allNames();
+  return Object.keys(env)
+    .filter(
+      (name) => name.startsWith('BERTH_') && !known.includes(name) && !coordinatorVariables.includes(name),
+    )
+    .map((name) => {
+      const meant = suggest(name, known);
+      return `${name} is not a variable of the agent and does nothing${meant === undefined ? '' : `: did you mean ${meant}?`}`;
+    });
+}
+
+/** The environment for the app: the agent's own without Berth's secrets. */
+export function appEnvironment(env: Environment): Record<string, string> {
+  const secrets = new Set(
+    variables.filter((variable) => variable.secret === true).flatMap(({ name }) => [name, `${name}_FILE`]),
+  );
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !secrets.has(entry[0]),
+    ),
+  );
+}
