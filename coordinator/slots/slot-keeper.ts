@@ -1,0 +1,130 @@
+// All HAProxys together: one keeper each, and the names among them looked up again from time to time, since a name with
+// several addresses counts as several HAProxys (DESIGN.md).
+import { lookup } from 'node:dns/promises';
+import type { Clock } from '../../shared/clock.ts';
+import { describeError } from '../../shared/errors.ts';
+import { type Endpoint, resolveEndpoints } from '../../shared/haproxy/endpoint.ts';
+import type { Log } from '../../shared/log.ts';
+import type { AgentRecord } from '../agents/agent-record.ts';
+import type { AuditEntry } from '../audit/audit-entry.ts';
+import { HaproxyKeeper, type KeeperHooks } from './haproxy-keeper.ts';
+import type { HaproxyView, SlotView } from './slot-view.ts';
+
+export interface SlotKeeperOptions {
+  haproxys: readonly Endpoint[];
+  slotPrefix: string;
+  intervalMs: number;
+  registry: { list(): readonly AgentRecord[]; onChange(listener: () => void): () => void };
+  audit: { record(entry: AuditEntry): Promise<void> };
+  log: Log;
+  clock: Clock;
+  /** Docker says that the agent's container is gone or stopped. */
+  containerGone?: (record: AgentRecord) => boolean;
+  /** For metrics. */
+  onRound?: KeeperHooks['round'];
+  onRepair?: KeeperHooks['repaired'];
+  /** Slots or HAProxys have changed. */
+  onChange?: () => void;
+}
+
+const resolveEveryMs = 15_000;
+
+interface Running {
+  keeper: HaproxyKeeper;
+  stop: AbortController;
+  ended: Promise<void>;
+}
+
+export class SlotKeeper {
+  readonly #options: SlotKeeperOptions;
+  readonly #running = new Map<string, Running>();
+  readonly #hooks: KeeperHooks;
+
+  constructor(options: SlotKeeperOptions) {
+    const { log, clock, registry, audit } = options;
+    this.#options = options;
+    this.#hooks = {
+      log,
+      clock,
+      audit: (entry) => {
+        audit.record(entry).catch((error: unknown) => {
+          log.error({ event: 'audit.failed', error: describeError(error) }, 'an audit row was not written');
+        });
+      },
+      agents: () => registry.list(),
+      containerGone: options.containerGone ?? (() => false),
+      haproxyCount: () => this.#running.size,
+      round: options.onRound ?? (() => undefined),
+      repaired: options.onRepair ?? (() => undefined),
+      changed: options.onChange ?? (() => undefined),
+    };
+  }
+
+  /** Until aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stopListening = this.#options.registry.onChange(() => this.wake());
+    try {
+      while (!signal.aborted) {
+        await this.#follow(signal);
+        await this.#options.clock.sleep(resolveEveryMs, signal);
+      }
+    } finally {
+      stopListening();
+      await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    }
+  }
+
+  wake(): void {
+    for (const { keeper } of this.#running.values()) keeper.wake();
+  }
+
+  slots(): SlotView[] {
+    return this.#keepers().flatMap((keeper) => keeper.slots());
+  }
+
+  haproxys(): HaproxyView[] {
+    return this.#keepers().map((keeper) => keeper.view());
+  }
+
+  /** The last looks, for what reads numbers out of them. */
+  keepers(): readonly HaproxyKeeper[] {
+    return this.#keepers();
+  }
+
+  #keepers(): HaproxyKeeper[] {
+    return [...this.#running.values()].map(({ keeper }) => keeper);
+  }
+
+  /** Starts a keeper for each HAProxy that has none, ends those whose HAProxy is not in the names any more. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { haproxys, log, slotPrefix, intervalMs } = this.#options;
+    let endpoints: readonly Endpoint[];
+    try {
+      endpoints = await resolveEndpoints(haproxys, async (host) =>
+        (await lookup(host, { all: true })).map(({ address }) => address),
+      );
+    } catch (error) {
+      // The name may be back later; until then each is tried as it is written.
+      log.warn(
+        { event: 'haproxy.unresolved', error: describeError(error) },
+        `HAPROXY_SERVER: ${describeError(error)}`,
+      );
+      endpoints = this.#running.size > 0 ? [] : haproxys;
+      if (endpoints.length === 0) return;
+    }
+    const names = new Set(endpoints.map(({ name }) => name));
+    for (const [name, running] of this.#running) {
+      if (names.has(name)) continue;
+      running.stop.abort();
+      this.#running.delete(name);
+      await running.ended;
+    }
+    for (const endpoint of endpoints) {
+      if (this.#running.has(endpoint.name)) continue;
+      const keeper = new HaproxyKeeper(endpoint, { slotPrefix, intervalMs }, this.#hooks);
+      const stop = new AbortController();
+      const ended = keeper.run(AbortSignal.any([signal, stop.signal]));
+      this.#running.set(endpoint.name, { keeper, stop, ended });
+    }
+  }
+}
