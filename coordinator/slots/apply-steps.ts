@@ -5,7 +5,7 @@
 //
 // The locks are the ones that agents take (lock.ts): an agent that claims at the same time keeps its slot, and its step
 // is left to the next round.
-import { BerthError } from '../../shared/errors.ts';
+import { BerthError, describeError } from '../../shared/errors.ts';
 import { releaseSlot, type SlotContext } from '../../shared/haproxy/claim.ts';
 import { type Command, commands, type ServerName } from '../../shared/haproxy/commands.ts';
 import {
@@ -81,7 +81,12 @@ export async function applySteps(context: ApplyContext, steps: readonly SlotStep
     );
   }
   for (const [backend, group] of Map.groupBy(assigns, (step) => step.slot.backend)) {
-    outcomes.push(...(await assignAll(context, backend, group)));
+    try {
+      outcomes.push(...(await assignAll(context, backend, group)));
+    } catch (error) {
+      const why = localFault(error);
+      outcomes.push(...group.map((step): Outcome => ({ step, outcome: 'failed', why })));
+    }
   }
   return outcomes;
 }
@@ -97,6 +102,12 @@ function outcomeOf(step: SlotStep, act: () => void): Outcome {
   } catch (error) {
     return { step, outcome: 'failed', why: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** What to say of an error that concerns these steps only. @throws the error itself when HAProxy cannot be reached */
+function localFault(error: unknown): string {
+  if (!(error instanceof BerthError) || error.code.startsWith('haproxy.')) throw error;
+  return describeError(error);
 }
 
 function placeOf(context: ApplyContext, backend: string): LockPlace {
@@ -116,8 +127,7 @@ async function applyAlone(
         : await breakLock(context.api, step.slot, () => context.clock.monotonic(), context.signal);
     return done ? { step, outcome: 'ok' } : { step, outcome: 'skipped', why: 'it had changed meanwhile' };
   } catch (error) {
-    if (!(error instanceof BerthError) || error.code.startsWith('haproxy.')) throw error;
-    return { step, outcome: 'failed', why: error.message };
+    return { step, outcome: 'failed', why: localFault(error) };
   }
 }
 
@@ -153,10 +163,12 @@ async function assignAll(
   );
   const open = openRows(context.templates, backend, rows);
   const writable = locked.filter(({ step, taken }) => taken && open(step)).map(({ step }) => step);
+  let refused: ReadonlyMap<Assign, string> = new Map();
   try {
-    await writeAddresses(context, backend, writable, started);
+    refused = await writeAddresses(context, backend, writable, started);
+    const written = writable.filter((step) => !refused.has(step));
     await api.transact(
-      [...writable.map((step) => commands.setState(step.slot, step.state)), ...unlock],
+      [...written.map((step) => commands.setState(step.slot, step.state)), ...unlock],
       signal,
     );
   } catch (error) {

@@ -40,6 +40,7 @@ export interface KeeperHooks {
 }
 
 const settleMs = 1000;
+const retryFailedMs = 5000;
 /** An unreachable HAProxy is asked this often, to find it within the goal of row 31; later more rarely. */
 const awayMs = { first: 20, later: 250, laterAfter: 60_000 };
 
@@ -59,6 +60,8 @@ export class HaproxyKeeper {
   readonly #hooks: KeeperHooks;
   readonly #places = new Map<string, LockPlace>();
   readonly #standing = new Map<string, number>();
+  /** Steps that failed, with the time until which they are not tried again. */
+  readonly #failed = new Map<string, number>();
   readonly #downSince = new Map<string, number>();
   readonly #watchingSince: number;
   #holds = new Set<string>();
@@ -219,11 +222,13 @@ export class HaproxyKeeper {
     const now = this.#hooks.clock.monotonic();
     const keys = new Set(steps.map(stepKey));
     for (const key of this.#standing.keys()) if (!keys.has(key)) this.#standing.delete(key);
+    for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
     return steps.filter((step) => {
       if (step.kind === 'hold') return false;
       const key = stepKey(step);
       const since = this.#standing.get(key) ?? now;
       this.#standing.set(key, since);
+      if (now < (this.#failed.get(key) ?? now)) return false;
       return step.urgent || gap || now - since >= settleMs;
     });
   }
@@ -268,6 +273,12 @@ export class HaproxyKeeper {
     const { log, repaired } = this.#hooks;
     repaired(this.name, step.kind, outcome);
     if (outcome === 'skipped') return; // somebody else was faster; the next look tells
+    if (outcome === 'failed') {
+      // Reported once, tried again in a while for as long as the difference stands.
+      const known = this.#failed.has(stepKey(step));
+      this.#failed.set(stepKey(step), this.#hooks.clock.monotonic() + retryFailedMs);
+      if (known) return;
+    }
     const event = events[step.kind];
     const fields = {
       event,
