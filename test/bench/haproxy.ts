@@ -45,7 +45,7 @@ export interface Haproxy extends AsyncDisposable, HaproxyPaths {
   start(): Promise<void>;
   /** SIGTERM: at once, sessions are cut. */
   stop(): Promise<void>;
-  /** Sends a signal and waits for the end of the process. Default SIGKILL. */
+  /** Sends a signal and waits for the end. Default SIGKILL, which also takes the workers: without a master they linger. */
   kill(signal?: NodeJS.Signals): Promise<Exit>;
   /** Writes another configuration, for the next reload or start. */
   configure(config: (paths: HaproxyPaths) => string): Promise<void>;
@@ -106,6 +106,7 @@ export async function startHaproxy(options: HaproxyOptions = {}): Promise<Haprox
   };
   const kill = (signal: NodeJS.Signals = 'SIGKILL') =>
     ended(async (process) => {
+      if (signal === 'SIGKILL') return process.killAll();
       process.signal(signal);
       return process.exited;
     });

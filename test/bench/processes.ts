@@ -23,10 +23,14 @@ export interface Running extends AsyncDisposable {
   exit(): Exit | undefined;
   /** Everything that was written to stdout and stderr so far. */
   output(): string;
+  /** What was written to stdout alone. */
+  stdout(): string;
   /** Resolves with the first whole line, of what was or will be written, that matches. */
   waitForLine(pattern: RegExp, deadlineMs?: number): Promise<string>;
   /** Sends a signal and does not wait. False when it is gone already. */
   signal(signal: NodeJS.Signals): boolean;
+  /** SIGKILL to it and all its descendants; resolves when none is left. */
+  killAll(): Promise<Exit>;
   /** SIGTERM, then SIGKILL after `graceMs`; resolves when it is gone. */
   stop(graceMs?: number): Promise<Exit>;
 }
@@ -47,12 +51,12 @@ export async function startProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
-  const chunks: string[] = [];
+  const chunks: { readonly isError: boolean; readonly text: string }[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
-    stream.on('data', (chunk: string) => chunks.push(chunk));
+    stream.on('data', (text: string) => chunks.push({ isError: stream === child.stderr, text }));
   }
-  const output = () => chunks.join('');
+  const output = () => chunks.map(({ text }) => text).join('');
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (cause) => reject(new Error(`cannot start ${name}: ${cause.message}`, { cause })));
@@ -64,8 +68,14 @@ export async function startProcess(
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => {
       live.delete(child);
-      exit = { code, signal };
-      resolve(exit);
+      const result = { code, signal };
+      exit = result;
+      // 'close' comes after the last output, and not while a child of the child holds the pipe.
+      const timer = setTimeout(() => resolve(result), 1000);
+      child.once('close', () => {
+        clearTimeout(timer);
+        resolve(result);
+      });
     });
   });
   const stop = async (graceMs = 5000) => {
@@ -80,12 +90,18 @@ export async function startProcess(
     exited,
     exit: () => exit,
     output,
+    stdout: () => chunks.map(({ isError, text }) => (isError ? '' : text)).join(''),
     waitForLine: (pattern, deadlineMs = 10_000) =>
       until(() => lineOf(output(), pattern) ?? failIfGone(exit, name, output()), {
         what: `${name} writes a line that matches ${pattern}; it wrote:\n${output()}`,
         deadlineMs,
       }),
     signal: (signal) => exit === undefined && child.kill(signal),
+    killAll: async () => {
+      killGroup(child);
+      await until(() => !isAlive(-pid), { what: `${name} and its children are gone` });
+      return exited;
+    },
     stop,
     [Symbol.asyncDispose]: async () => {
       await stop();
@@ -93,7 +109,7 @@ export async function startProcess(
   };
 }
 
-/** Runs `command` to its end and returns what it wrote; rejects, with the output, when the exit code is not 0. */
+/** Runs `command` to its end and returns what it wrote to stdout; rejects, with all output, when the exit code is not 0. */
 export async function runProcess(
   command: string,
   args: readonly string[],
@@ -105,7 +121,7 @@ export async function runProcess(
   const started = performance.now();
   const { code, signal } = await running.exited;
   clearTimeout(timer);
-  if (code === 0) return running.output();
+  if (code === 0) return running.stdout();
   const end =
     signal === null ? `exit code ${code}` : `${signal} after ${Math.round(performance.now() - started)} ms`;
   throw new Error(`${name}: ${end}\n${running.output().slice(-4000)}`);
