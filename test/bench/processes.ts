@@ -1,6 +1,7 @@
 // Child processes of a test: output is kept, waiting is for a line or the exit, and whatever still runs when the test
 // process ends is killed by its id. Each child leads its own process group, so that its own children go with it then.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { until } from './wait.ts';
 
@@ -99,7 +100,7 @@ export async function startProcess(
     signal: (signal) => exit === undefined && child.kill(signal),
     killAll: async () => {
       killGroup(child);
-      await until(() => !isAlive(-pid), { what: `${name} and its children are gone` });
+      await until(() => !isGroupAlive(pid), { what: `${name} and its children are gone` });
       return exited;
     },
     stop,
@@ -127,13 +128,24 @@ export async function runProcess(
   throw new Error(`${name}: ${end}\n${running.output().slice(-4000)}`);
 }
 
-/** True while a process with this id exists. */
+/** True while a process with this id runs. */
 export function isAlive(pid: number): boolean {
+  return statOf(pid) !== undefined;
+}
+
+function isGroupAlive(leader: number): boolean {
+  return readdirSync('/proc').some((name) => /^\d+$/.test(name) && statOf(Number(name))?.group === leader);
+}
+
+/** Undefined also for a zombie: it has ended, however long its parent takes to notice. */
+function statOf(pid: number): { readonly group: number } | undefined {
   try {
-    process.kill(pid, 0);
-    return true;
+    // pid (command) state parent group …; the command may hold spaces and parentheses.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' || state === 'X' ? undefined : { group: Number(group) };
   } catch {
-    return false;
+    return undefined;
   }
 }
 
