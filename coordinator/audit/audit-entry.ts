@@ -70,33 +70,54 @@ export function auditIds(wall: () => number): () => string {
   };
 }
 
-export function auditRow(id: string, at: number, entry: AuditEntry): AuditRow {
+/** The row of an entry, such that each of the databases takes it: clipped to the columns, without NUL, finite numbers. */
+export function auditRow(id: string, now: number, entry: AuditEntry): AuditRow {
   return {
     id,
-    at: entry.at ?? at,
-    event: entry.event,
-    actor: entry.actor,
-    reason: entry.reason,
+    at: Math.round(entry.at ?? now),
+    event: clip(entry.event, nameLength),
+    actor: clip(entry.actor, nameLength),
+    reason: clip(entry.reason, textLength),
     outcome: entry.outcome,
-    agent: entry.agent ?? null,
-    container: entry.container ?? null,
-    host: entry.host ?? null,
-    service: entry.service ?? null,
-    haproxy: entry.haproxy ?? null,
-    backend: entry.backend ?? null,
-    slot: entry.slot ?? null,
-    policy: entry.policy ?? null,
-    metric: entry.metric ?? null,
-    value: entry.value ?? null,
-    from: entry.from === undefined ? null : String(entry.from),
-    to: entry.to === undefined ? null : String(entry.to),
-    alert: entry.alert ?? null,
-    details: entry.details ?? null,
+    agent: text(entry.agent, nameLength),
+    container: text(entry.container, nameLength),
+    host: text(entry.host, nameLength),
+    service: text(entry.service, nameLength),
+    haproxy: text(entry.haproxy, nameLength),
+    backend: text(entry.backend, nameLength),
+    slot: text(entry.slot, nameLength),
+    policy: text(entry.policy, nameLength),
+    metric: text(entry.metric, nameLength),
+    value: Number.isFinite(entry.value) ? (entry.value ?? null) : null,
+    from: text(entry.from, textLength),
+    to: text(entry.to, textLength),
+    alert: text(entry.alert, nameLength),
+    details: details(entry.details),
   };
+}
+
+// The columns' lengths (store/migrations.ts). A `text` of MySQL holds 65,535 bytes, four for the longest character.
+const nameLength = 253;
+const textLength = 16_000;
+
+function clip(value: string, length: number): string {
+  const clean = value.replaceAll('\0', '');
+  return clean.length <= length ? clean : `${clean.slice(0, length - 1)}…`;
+}
+
+function text(value: string | number | undefined, length: number): string | null {
+  return value === undefined ? null : clip(String(value), length);
+}
+
+function details(value: object | undefined): object | null {
+  if (value === undefined) return null;
+  const json = JSON.stringify(value);
+  return json.length <= textLength ? value : { clipped: json.slice(0, textLength / 2) };
 }
 
 function base32(value: number, width: number): string {
   let text = '';
-  for (let rest = value; text.length < width; rest = Math.floor(rest / 32)) text = idDigits.charAt(rest % 32) + text;
+  for (let rest = value; text.length < width; rest = Math.floor(rest / 32))
+    text = idDigits.charAt(rest % 32) + text;
   return text;
 }

@@ -1,0 +1,104 @@
+// The audit: every act, in order, once. Callers never wait for it; who awaits `record` knows that the row survives the
+// death of this process. Each entry is also one line of the log, with the same fields.
+import type { Clock } from '../../shared/clock.ts';
+import type { Log } from '../../shared/log.ts';
+import type { Store } from '../store/store.ts';
+import { type AuditEntry, type AuditRow, auditIds, auditRow } from './audit-entry.ts';
+import type { AuditJournal } from './audit-journal.ts';
+import { type AuditFilter, type AuditPage, deleteAuditRows, selectAuditRows } from './audit-table.ts';
+import { type AuditStatus, AuditWriter } from './audit-writer.ts';
+
+export class Audit {
+  readonly #store: Store;
+  readonly #writer: AuditWriter;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #nextId: () => string;
+  readonly #listeners = new Set<(row: AuditRow) => void>();
+  #lostUnsaid = 0;
+
+  constructor(options: { store: Store; journal: AuditJournal; log: Log; clock: Clock; queueLimit?: number }) {
+    this.#store = options.store;
+    this.#writer = new AuditWriter(options);
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#nextId = auditIds(() => this.#clock.wall());
+  }
+
+  /**
+   * Logs the entry and keeps it. Never throws, and may be left unawaited: the promise rejects when database, journal
+   * and queue are all full, and even then it does not end the program. Resolves when the row survives the death of
+   * this process.
+   */
+  record(entry: AuditEntry): Promise<void> {
+    const row = auditRow(this.#nextId(), this.#clock.wall(), entry);
+    this.#say(row);
+    for (const listener of this.#listeners) listener(row);
+    const kept = this.#writer.push(row);
+    kept.then(
+      () => this.#sayLost(),
+      () => {
+        this.#lostUnsaid += 1;
+      },
+    );
+    return kept;
+  }
+
+  /** Rows from the database, newest first unless `order` is `asc`. @throws BerthError `database.unavailable` */
+  async query(
+    filter: AuditFilter,
+    cursor: string | undefined,
+    limit: number,
+    order: 'asc' | 'desc' = 'desc',
+  ): Promise<AuditPage> {
+    return this.#store.use((db) => selectAuditRows(db, filter, { cursor, limit, order }));
+  }
+
+  /** Deletes what happened before `before` (wall milliseconds), in small steps. @throws BerthError `database.unavailable` */
+  async deleteBefore(before: number, signal: AbortSignal): Promise<number> {
+    for (let total = 0; ; ) {
+      const deleted = await this.#store.transaction((db) => deleteAuditRows(db, before, 1000));
+      total += deleted;
+      if (deleted === 0 || signal.aborted) return total;
+    }
+  }
+
+  /** Calls `listener` for each row as it is recorded, before it is kept. Returns the way to stop that. */
+  onRow(listener: (row: AuditRow) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  status(): AuditStatus {
+    return this.#writer.status();
+  }
+
+  /** Takes up what an earlier run left in the journal. An unusable journal is reported, not fatal. */
+  open(): Promise<void> {
+    return this.#writer.open();
+  }
+
+  /** Resolves when every row recorded so far is in the database or in the journal. */
+  flush(): Promise<void> {
+    return this.#writer.flush();
+  }
+
+  /** Flushes, for at most `deadlineMs`, and stops. */
+  close(deadlineMs = 4000): Promise<void> {
+    return this.#writer.close(deadlineMs);
+  }
+
+  #say(row: AuditRow): void {
+    const fields = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
+    if (row.outcome === 'ok') this.#log.info(fields, row.reason);
+    else this.#log.warn(fields, row.reason);
+  }
+
+  #sayLost(): void {
+    if (this.#lostUnsaid === 0 || !this.#writer.roomy) return;
+    const rows = this.#lostUnsaid;
+    this.#lostUnsaid = 0;
+    const reason = `${rows} rows were refused while neither the database nor the journal took any; they are in the log`;
+    this.record({ event: 'audit.lost', actor: 'coordinator', outcome: 'failed', reason, details: { rows } });
+  }
+}

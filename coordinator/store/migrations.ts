@@ -1,0 +1,55 @@
+// Every change of the schema, in order, inside the program: there are no files to ship beside it. A migration that has
+// been released is never edited; a change is a new one. Only what all three databases understand is used: MySQL wants a
+// length on text that is a key, and knows no `create index if not exists`.
+import type { Kysely, Migration } from 'kysely';
+import type { Tables } from './tables.ts';
+
+async function createAgents(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('agents')
+    .addColumn('id', 'varchar(253)', (column) => column.primaryKey())
+    .addColumn('service', 'varchar(253)')
+    .addColumn('container', 'varchar(253)')
+    .addColumn('hostname', 'varchar(253)')
+    .addColumn('phase', 'varchar(16)', (column) => column.notNull())
+    .addColumn('registrations', 'text', (column) => column.notNull())
+    .addColumn('goodbye_reason', 'text')
+    .addColumn('first_seen', 'bigint', (column) => column.notNull())
+    .addColumn('last_seen', 'bigint', (column) => column.notNull())
+    .execute();
+}
+
+async function createAudit(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('audit')
+    .addColumn('id', 'varchar(32)', (column) => column.primaryKey())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('event', 'varchar(253)', (column) => column.notNull())
+    .addColumn('actor', 'varchar(253)', (column) => column.notNull())
+    .addColumn('reason', 'text', (column) => column.notNull())
+    .addColumn('outcome', 'varchar(16)', (column) => column.notNull())
+    .addColumn('agent', 'varchar(253)')
+    .addColumn('container', 'varchar(253)')
+    .addColumn('host', 'varchar(253)')
+    .addColumn('service', 'varchar(253)')
+    .addColumn('haproxy', 'varchar(253)')
+    .addColumn('backend', 'varchar(253)')
+    .addColumn('slot', 'varchar(253)')
+    .addColumn('policy', 'varchar(253)')
+    .addColumn('metric', 'varchar(253)')
+    .addColumn('value', 'double precision')
+    .addColumn('from_value', 'text')
+    .addColumn('to_value', 'text')
+    .addColumn('alert', 'varchar(253)')
+    .addColumn('details', 'text')
+    .execute();
+  await db.schema.createIndex('audit_at').on('audit').column('at').execute();
+  await db.schema.createIndex('audit_service').on('audit').columns(['service', 'id']).execute();
+  await db.schema.createIndex('audit_agent').on('audit').columns(['agent', 'id']).execute();
+  await db.schema.createIndex('audit_event').on('audit').columns(['event', 'id']).execute();
+}
+
+export const migrations: Record<string, Migration> = {
+  '2026-01-agents': { up: createAgents },
+  '2026-02-audit': { up: createAudit },
+};

@@ -1,0 +1,45 @@
+// The tables as the code sees them. One schema for SQLite, MariaDB/MySQL and PostgreSQL: no booleans, no native JSON,
+// no dates; times are wall milliseconds, objects are JSON text.
+
+export interface AgentsTable {
+  id: string;
+  service: string | null;
+  container: string | null;
+  hostname: string | null;
+  phase: string;
+  /** JSON list of RegistrationReport. */
+  registrations: string;
+  goodbye_reason: string | null;
+  first_seen: number;
+  last_seen: number;
+}
+
+export interface AuditTable {
+  /** Sorts in the order of recording (audit-entry.ts). */
+  id: string;
+  at: number;
+  event: string;
+  actor: string;
+  reason: string;
+  outcome: string;
+  agent: string | null;
+  container: string | null;
+  host: string | null;
+  service: string | null;
+  haproxy: string | null;
+  backend: string | null;
+  slot: string | null;
+  policy: string | null;
+  metric: string | null;
+  value: number | null;
+  from_value: string | null;
+  to_value: string | null;
+  alert: string | null;
+  /** JSON object. */
+  details: string | null;
+}
+
+export interface Tables {
+  agents: AgentsTable;
+  audit: AuditTable;
+}
