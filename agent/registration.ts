@@ -14,6 +14,7 @@ import { BerthError, describeError, isBerthError } from '../shared/errors.ts';
 import { claimSlot, clearForeign, releaseSlot, type SlotContext } from '../shared/haproxy/claim.ts';
 import { type Command, commands, type ServerName, type WantedState } from '../shared/haproxy/commands.ts';
 import { type Endpoint, formatHostPort } from '../shared/haproxy/endpoint.ts';
+import { breakLock, parseRows, readCommands, staleLocks } from '../shared/haproxy/lock.ts';
 import { createRuntimeApi, type RuntimeApi, type Transaction } from '../shared/haproxy/runtime-api.ts';
 import {
   parseInfo,
@@ -23,7 +24,7 @@ import {
   throwIfRefused,
 } from '../shared/haproxy/servers-state.ts';
 import { readSlotLook, type SlotLook } from '../shared/haproxy/slot-look.ts';
-import { type AppAddress, findTemplate, type SlotTemplate } from '../shared/haproxy/slots.ts';
+import { type AppAddress, findTemplate, holds, type SlotTemplate } from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
 import { SlotMemory } from './slot-memory.ts';
@@ -50,6 +51,9 @@ export interface RegistrationHooks {
   /** The address, the slot or its state has changed. */
   onChange(): void;
   onEvent(event: AgentEvent): void;
+  /** The Runtime API and the dice; the real ones unless a test gives others. */
+  api?: RuntimeApi;
+  random?: () => number;
 }
 
 export type Wanted = 'out' | 'ready' | 'drain' | 'gone';
@@ -76,6 +80,8 @@ interface HeldSlot {
 
 const aloneMs = 1000;
 const attendedMs = 10_000;
+/** Lock rows of the dead and doubles of one's own are looked for this often; a coordinator does it all the time. */
+const sweepMs = 20_000;
 const drainPollMs = 20;
 const gatePollMs = 50;
 const retryMs = { first: 100, most: 1000 };
@@ -86,6 +92,7 @@ export class Registration {
   readonly #settings: RegistrationSettings;
   readonly #hooks: RegistrationHooks;
   readonly #api: RuntimeApi;
+  readonly #random: () => number;
   readonly #memory: SlotMemory;
   readonly #place = { side: false };
   #wanted: Wanted = 'out';
@@ -95,6 +102,7 @@ export class Registration {
   #error: string | undefined;
   #tries = 0;
   #looked = false;
+  #sweepAt = 0;
   #wake = new AbortController();
   #released = false;
   #attended = false;
@@ -102,7 +110,8 @@ export class Registration {
   constructor(settings: RegistrationSettings, hooks: RegistrationHooks) {
     this.#settings = settings;
     this.#hooks = hooks;
-    this.#api = createRuntimeApi(settings.endpoint);
+    this.#api = hooks.api ?? createRuntimeApi(settings.endpoint);
+    this.#random = hooks.random ?? Math.random;
     this.#memory = new SlotMemory(settings.stateFile, settings.endpoint.name);
     this.address = settings.host;
   }
@@ -197,7 +206,7 @@ export class Registration {
       const most = isBerthError(error, 'slot.none-free') ? 500 : retryMs.most;
       const backOff = Math.min(retryMs.first * 2 ** this.#tries, most);
       this.#tries = Math.min(this.#tries + 1, 10);
-      return backOff * (0.5 + Math.random());
+      return backOff * (0.5 + this.#random());
     }
   }
 
@@ -355,7 +364,31 @@ export class Registration {
       return this.#idlePause();
     }
     await this.#respectOperator(held, look, signal);
+    await this.#sweep(held, signal);
     return this.#idlePause();
+  }
+
+  /** Removes what the dead left behind in this backend: lock rows that nobody else may ever want, and slots with my
+   * address beside the one that I have. */
+  async #sweep(held: HeldSlot, signal: AbortSignal): Promise<void> {
+    const now = this.#hooks.clock.monotonic();
+    if (now < this.#sweepAt) return;
+    this.#sweepAt = now + sweepMs * (1 + this.#random());
+    const { replies } = await this.#read(readCommands(held.name.backend, this.#place.side), signal);
+    const rows = parseRows(replies);
+    for (const lock of staleLocks(rows)) {
+      if (await breakLock(this.#api, lock, () => this.#hooks.clock.monotonic(), signal)) {
+        this.#event('lock.broken', lock, `its holder died ${lock.secondsSinceChange} s ago`);
+      }
+    }
+    const doubles = rows.filter(
+      (row) =>
+        holds(row, held.app) && row.name !== held.name.name && row.name.startsWith(this.#settings.slotPrefix),
+    );
+    for (const row of doubles) {
+      if (await releaseSlot(this.#context(signal), row, held.app))
+        this.#event('slot.released', row, `${held.name.name} is this app's slot`);
+    }
   }
 
   async #lost(held: HeldSlot, look: SlotLook, signal: AbortSignal): Promise<void> {
@@ -452,11 +485,11 @@ export class Registration {
   }
 
   #idlePause(): number {
-    return (this.#attended ? attendedMs : aloneMs) * (1 + Math.random());
+    return (this.#attended ? attendedMs : aloneMs) * (1 + this.#random());
   }
 
   #context(signal: AbortSignal): SlotContext {
-    return { api: this.#api, place: this.#place, clock: this.#hooks.clock, random: Math.random, signal };
+    return { api: this.#api, place: this.#place, clock: this.#hooks.clock, random: this.#random, signal };
   }
 
   #event(event: string, slot: ServerName, reason: string): void {

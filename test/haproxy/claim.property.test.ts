@@ -1,0 +1,155 @@
+// Claiming over interleavings: agents' registrations against a model of HAProxy, with delays, late addresses, agents that
+// die at any point, and restarts of HAProxy in the middle. After the noise the picture must be whole:
+// every live agent has one slot of its own, nobody has two, nobody lost one to another, and no lock row is left.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Registration } from '../../agent/registration.ts';
+import type { AgentEvent } from '../../shared/protocol.ts';
+import { ModelHaproxy } from './model-haproxy.ts';
+import { dice, VirtualTime } from './virtual-time.ts';
+
+interface Scenario {
+  seed: number;
+  slots: number;
+  agents: number;
+  delayMs: number;
+  addressDelayMs: number;
+  /** Each entry: which agent dies when, in milliseconds. */
+  deaths: { agent: number; atMs: number }[];
+  leaves: { agent: number; atMs: number }[];
+  restartsAtMs: number[];
+}
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+interface Actor {
+  address: string;
+  registration: Registration;
+  events: AgentEvent[];
+  alive: boolean;
+  left: boolean;
+}
+
+async function play(scenario: Scenario): Promise<{ actors: Actor[]; haproxy: ModelHaproxy }> {
+  const time = new VirtualTime();
+  const random = dice(scenario.seed);
+  const { slots, delayMs, addressDelayMs } = scenario;
+  const haproxy = new ModelHaproxy({ slots, time, random, delayMs, addressDelayMs });
+  const stop = new AbortController();
+  const actors = Array.from({ length: scenario.agents }, (_, index): Actor => {
+    const address = `10.0.0.${index + 1}`;
+    const actor: Omit<Actor, 'registration'> & { registration?: Registration } = {
+      address,
+      events: [],
+      alive: true,
+      left: false,
+    };
+    const endpoint = { name: 'lb:9999', host: 'lb', port: 9999 };
+    const registration = new Registration(
+      {
+        endpoint,
+        nodeCount: slots,
+        slotPrefix: 'node',
+        backend: undefined,
+        port: 80,
+        host: undefined,
+        id: `agent-${index}`,
+        gate: 'app',
+        stateFile: undefined,
+      },
+      {
+        log: silent,
+        clock: time.clock,
+        random,
+        api: haproxy.client(address, () => actor.alive),
+        onChange() {},
+        onEvent: (event) => actor.events.push(event),
+      },
+    );
+    registration.want('ready', 'the app answers');
+    return Object.assign(actor, { registration });
+  });
+  for (const { registration } of actors) void registration.run(stop.signal);
+  for (const { agent, atMs } of scenario.deaths) {
+    const actor = actors[agent % actors.length];
+    time.after(atMs, () => {
+      if (actor !== undefined) actor.alive = false;
+    });
+  }
+  for (const { agent, atMs } of scenario.leaves) {
+    const actor = actors[agent % actors.length];
+    time.after(atMs, () => {
+      if (actor === undefined) return;
+      actor.left = true;
+      actor.registration.want('gone', 'stopping');
+    });
+  }
+  for (const atMs of scenario.restartsAtMs) time.after(atMs, () => haproxy.restart());
+  await time.advance(90_000);
+  stop.abort();
+  await time.advance(90_001);
+  return { actors, haproxy };
+}
+
+const scenarios = fc.record<Scenario>({
+  seed: fc.integer(),
+  slots: fc.integer({ min: 1, max: 12 }),
+  agents: fc.integer({ min: 1, max: 14 }),
+  delayMs: fc.constantFrom(1, 5, 30, 60),
+  addressDelayMs: fc.constantFrom(0, 3, 40, 300),
+  deaths: fc.array(fc.record({ agent: fc.nat(20), atMs: fc.integer({ min: 0, max: 1500 }) }), {
+    maxLength: 6,
+  }),
+  leaves: fc.array(fc.record({ agent: fc.nat(20), atMs: fc.integer({ min: 0, max: 3000 }) }), {
+    maxLength: 4,
+  }),
+  restartsAtMs: fc.array(fc.integer({ min: 0, max: 3000 }), { maxLength: 3 }),
+});
+
+test('after any noise every live agent owns one slot, nobody lost one to another, no lock row is left', async (t) => {
+  const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
+  t.diagnostic(`seed ${seed}; repeat with FC_SEED=${seed}`);
+  await fc.assert(
+    fc.asyncProperty(scenarios, async (scenario) => {
+      const { actors, haproxy } = await play(scenario);
+      const rows = [...haproxy.rows];
+      const locks = rows.filter(([name]) => /^(?:claim|break)\./.test(name)).map(([name]) => name);
+      const living = actors.filter(({ alive, left }) => alive && !left);
+      const owners = living.filter(({ address }) => rows.some(([, row]) => row.address === address));
+      for (const actor of owners) {
+        const mine = rows.filter(([, row]) => row.address === actor.address);
+        assert.equal(mine.length, 1, `${actor.address} has ${mine.length} slots`);
+        assert.equal(mine[0]?.[1].adminState, 4, `${actor.address} is not ready`);
+        assert.equal(
+          actor.registration.report().slot,
+          mine[0]?.[0],
+          `${actor.address} believes in another slot`,
+        );
+      }
+      const taken = rows.filter(
+        ([name, row]) => name.startsWith('node') && row.address !== '127.0.0.1',
+      ).length;
+      if (owners.length < living.length) {
+        assert.equal(
+          taken,
+          scenario.slots,
+          `${living.length - owners.length} wait although ${scenario.slots - taken} slots are free`,
+        );
+      }
+      for (const actor of actors.filter(({ alive, left }) => alive && left)) {
+        assert.ok(
+          !rows.some(([, row]) => row.address === actor.address),
+          `${actor.address} left and still has a slot`,
+        );
+      }
+      if (scenario.restartsAtMs.length === 0) {
+        const lost = actors.flatMap(({ events }) => events.filter(({ event }) => event === 'slot.lost'));
+        assert.equal(lost.length, 0, `${lost.length} owners lost a slot without a restart`);
+      }
+      // Somebody must be there to break what the dead have left.
+      if (owners.length > 0) assert.deepEqual(locks, []);
+    }),
+    { seed, numRuns: Number(process.env['FC_RUNS'] ?? 200) },
+  );
+});
