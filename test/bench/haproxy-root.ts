@@ -38,14 +38,14 @@ export async function haproxyRoot(version: HaproxyVersion): Promise<string> {
     const old = 'Acquire::Check-Valid-Until "false"';
     await execute(
       'mmdebstrap',
-      ['--variant=extract', '--include=haproxy', `--aptopt=${old}`, release, folder],
+      ['--variant=extract', '--include=haproxy,dash', `--aptopt=${old}`, release, folder],
       {
         maxBuffer: 64 * 1024 * 1024,
       },
     );
     await mergeUsr(folder);
     await rm(join(folder, 'usr/share'), { recursive: true, force: true });
-    await mkdir(join(folder, 'tmp'), { recursive: true });
+    await addWhatScriptsWould(folder);
     await writeFile(join(folder, 'haproxy'), launcher);
     await chmod(join(folder, 'haproxy'), 0o755);
     await checkVersion(folder, version);
@@ -69,6 +69,20 @@ async function mergeUsr(root: string): Promise<void> {
     }
     if (is?.isSymbolicLink() !== true) await symlink(`usr/${name}`, folder);
   }
+}
+
+/** For the use as an image: the users, a shell, and the folders that configurations name. */
+async function addWhatScriptsWould(root: string): Promise<void> {
+  for (const name of ['tmp', 'run/haproxy', 'var/lib/haproxy', 'usr/local/etc/haproxy']) {
+    await mkdir(join(root, name), { recursive: true });
+  }
+  await writeFile(
+    join(root, 'etc/passwd'),
+    'root:x:0:0::/:/bin/sh\nhaproxy:x:99:99::/var/lib/haproxy:/bin/false\n',
+  );
+  await writeFile(join(root, 'etc/group'), 'root:x:0:\nhaproxy:x:99:\n');
+  await rm(join(root, 'usr/bin/sh'), { force: true });
+  await symlink('dash', join(root, 'usr/bin/sh'));
 }
 
 async function checkVersion(root: string, version: HaproxyVersion): Promise<void> {
