@@ -1,6 +1,7 @@
 // The audit: every act, in order, once. Callers never wait for it; who awaits `record` knows that the row survives the
-// death of this process. Each entry is also one line of the log, with the same fields.
+// death of this process. A row that could not be kept is written to the log whole.
 import type { Clock } from '../../shared/clock.ts';
+import { describeError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Store } from '../store/store.ts';
 import { type AuditEntry, type AuditRow, auditIds, auditRow } from './audit-entry.ts';
@@ -26,19 +27,19 @@ export class Audit {
   }
 
   /**
-   * Logs the entry and keeps it. Never throws, and may be left unawaited: the promise rejects when database, journal
+   * Keeps the entry. Never throws, and may be left unawaited: the promise rejects when database, journal
    * and queue are all full, and even then it does not end the program. Resolves when the row survives the death of
    * this process.
    */
   record(entry: AuditEntry): Promise<void> {
     const row = auditRow(this.#nextId(), this.#clock.wall(), entry);
-    this.#say(row);
     for (const listener of this.#listeners) listener(row);
     const kept = this.#writer.push(row);
     kept.then(
       () => this.#sayLost(),
-      () => {
+      (error: unknown) => {
         this.#lostUnsaid += 1;
+        this.#log.error({ ...row, event: 'audit.lost', lost: row.event }, describeError(error));
       },
     );
     return kept;
@@ -86,12 +87,6 @@ export class Audit {
   /** Flushes, for at most `deadlineMs`, and stops. */
   close(deadlineMs = 4000): Promise<void> {
     return this.#writer.close(deadlineMs);
-  }
-
-  #say(row: AuditRow): void {
-    const fields = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null));
-    if (row.outcome === 'ok') this.#log.info(fields, row.reason);
-    else this.#log.warn(fields, row.reason);
   }
 
   #sayLost(): void {
