@@ -1,0 +1,223 @@
+// From how many instances a service should have, and the instances that there are, to the steps that are missing. Pure.
+// Nothing is remembered between rounds: what an earlier round began shows in the instances themselves (an instance that
+// is drained says so, a paused one is paused), so a coordinator that died between any two steps goes on where it was.
+//
+//   too few:   undrain a spare ► unpark a parked one ► start a stopped one ► create
+//   too many:  drain the right one ► (its sessions end, or the deadline) ► park it, or stop and remove it
+//
+// An instance that is wanted again while it drains is put back: each round asks anew.
+// Unhealthy instances do not count, so that a replacement comes first; the sick one is then one too many.
+import type { InstanceStep } from './instance-step.ts';
+import {
+  isActive,
+  isParked,
+  isSpare,
+  isStopped,
+  isUnhealthy,
+  type ServiceInstance,
+} from './service-instance.ts';
+
+export interface ServicePlanning {
+  instances: readonly ServiceInstance[];
+  /** How many should serve. */
+  wanted: number;
+  /** How many spares should be kept paused beside them. */
+  warm: number;
+  /** Fewest that must serve while others are drained or stopped on purpose. */
+  minAvailable: number;
+  /** Instances that a step is being carried out on; they are left alone. */
+  busy: ReadonlySet<string>;
+  /** Instances that are being created. */
+  creating: { active: number; spare: number };
+  /** False when a clone cannot be made now (no spec, back-off after a failure, no capacity). */
+  creatable: { possible: true } | { possible: false; why: string };
+  /** Stopped instances that may be started again; a crash loop waits. */
+  startable: (instance: ServiceInstance) => boolean;
+  /** A running instance may be without traffic for this long before it counts as unhealthy. */
+  unhealthyAfterMs: number;
+  /** A drain is not waited for any longer than this. */
+  drainDeadlineMs: number;
+  /** Best victims first; of `decide/victims.ts`. */
+  orderVictims: (instances: readonly ServiceInstance[]) => readonly ServiceInstance[];
+}
+
+/** A container that was just created is about to be started by the one who created it. */
+const createdGraceMs = 10_000;
+/** More than this share unhealthy at once is not the instances' fault; replacing them would not help. */
+const massFailureShare = 0.5;
+
+export function planInstances(planning: ServicePlanning): InstanceStep[] {
+  const { wanted, busy, creating, unhealthyAfterMs } = planning;
+  const instances = planning.instances.filter((instance) => !instance.byOperator);
+  const active = instances.filter(isActive);
+  const sick = active.filter((instance) => isUnhealthy(instance, unhealthyAfterMs));
+  const massFailure = sick.length > 1 && sick.length > active.length * massFailureShare;
+  // One replacement at a time: what makes one sick may make its successor sick as well.
+  const replaced = massFailure ? 0 : Math.min(1, sick.length);
+  const coming = active.length + creating.active;
+  const steps: InstanceStep[] = [];
+  if (massFailure) {
+    steps.push({
+      kind: 'hold',
+      reason: `${sick.length} of ${active.length} instances are unhealthy at once: none is replaced`,
+    });
+  }
+  const missing = wanted + replaced - coming - busyReturning(instances, busy);
+  if (missing > 0) steps.push(...planUp(planning, instances, missing, replaced > 0 && coming >= wanted));
+  // A replacement is one above the wanted number until the sick one is gone, and that goes only when the new one serves.
+  const surplus = active.length - wanted - (replaced > 0 && !serves(active, wanted) ? replaced : 0);
+  if (surplus > 0 && missing <= 0) steps.push(...planDrains(planning, active, surplus));
+  steps.push(...planSpares(planning, instances, Math.max(0, missing)));
+  steps.push(...planStopped(planning, instances, wanted));
+  return steps;
+}
+
+/** True when enough healthy instances serve without the sick ones. */
+function serves(active: readonly ServiceInstance[], wanted: number): boolean {
+  return active.filter((instance) => instance.serving).length >= wanted;
+}
+
+/** Spares and stopped ones that are on their way back already. */
+function busyReturning(instances: readonly ServiceInstance[], busy: ReadonlySet<string>): number {
+  return instances.filter(
+    (instance) => busy.has(instance.id) && !isActive(instance) && instance.drainAgeMs === null,
+  ).length;
+}
+
+function planUp(
+  planning: ServicePlanning,
+  instances: readonly ServiceInstance[],
+  missing: number,
+  replacing: boolean,
+): InstanceStep[] {
+  const { busy, creatable, startable, wanted } = planning;
+  const idle = instances.filter((instance) => !busy.has(instance.id));
+  const spares = idle.filter((instance) => isSpare(instance) && !isParked(instance));
+  const parked = idle.filter(isParked);
+  const stopped = idle.filter((instance) => isLeft(instance) && startable(instance));
+  const reason = replacing ? 'an unhealthy instance is replaced' : `${wanted} wanted`;
+  const on = ({ id, name }: ServiceInstance) => ({ id, name, reason });
+  const reused: InstanceStep[] = [
+    ...spares.map((instance): InstanceStep => ({ kind: 'undrain', ...on(instance) })),
+    ...parked.map((instance): InstanceStep => ({ kind: 'unpark', ...on(instance) })),
+    ...stopped.map((instance): InstanceStep => ({ kind: 'start', ...on(instance) })),
+  ].slice(0, missing);
+  const toCreate = missing - reused.length;
+  if (toCreate === 0) return reused;
+  if (!creatable.possible) {
+    return [...reused, { kind: 'hold', reason: `${toCreate} more wanted, but ${creatable.why}` }];
+  }
+  return [
+    ...reused,
+    ...Array.from({ length: toCreate }, (): InstanceStep => ({ kind: 'create', spare: false, reason })),
+  ];
+}
+
+function planDrains(
+  planning: ServicePlanning,
+  active: readonly ServiceInstance[],
+  surplus: number,
+): InstanceStep[] {
+  const { busy, minAvailable, orderVictims, wanted } = planning;
+  const candidates = active.filter((instance) => !instance.protected && !busy.has(instance.id));
+  let serving = active.filter((instance) => instance.serving && !busy.has(instance.id)).length;
+  const steps: InstanceStep[] = [];
+  for (const victim of orderVictims(candidates)) {
+    if (steps.length === surplus) break;
+    if (victim.serving && serving <= minAvailable) {
+      steps.push({
+        kind: 'hold',
+        reason: `${surplus - steps.length} too many, but only ${serving} serve and ${minAvailable} must`,
+      });
+      return steps;
+    }
+    if (victim.serving) serving -= 1;
+    // Without traffic there is nothing to drain, and a hung agent could not be asked.
+    if (!victim.serving && victim.sessions === 0) {
+      steps.push({
+        kind: 'stop',
+        id: victim.id,
+        name: victim.name,
+        remove: victim.clone,
+        reason: 'it does not serve and is one too many',
+      });
+      continue;
+    }
+    steps.push({
+      kind: 'drain',
+      id: victim.id,
+      name: victim.name,
+      reason: `${wanted} wanted`,
+    });
+  }
+  if (steps.length < surplus)
+    steps.push({ kind: 'hold', reason: `${surplus - steps.length} too many, but the others are protected` });
+  return steps;
+}
+
+/** Spares beyond the warm pool are stopped once drained; those within it are parked. */
+function planSpares(
+  planning: ServicePlanning,
+  instances: readonly ServiceInstance[],
+  returning: number,
+): InstanceStep[] {
+  const { busy, warm, creating, creatable, drainDeadlineMs } = planning;
+  const spares = instances.filter((instance) => isSpare(instance) && !busy.has(instance.id));
+  const parked = spares.filter(isParked);
+  const running = spares.filter((instance) => !isParked(instance)).slice(Math.max(0, returning));
+  const steps: InstanceStep[] = [];
+  let room = warm - Math.max(0, parked.length - Math.max(0, returning - (spares.length - parked.length)));
+  for (const instance of running) {
+    const idle = instance.sessions === 0;
+    const late = (instance.drainAgeMs ?? 0) >= drainDeadlineMs;
+    const on = { id: instance.id, name: instance.name };
+    if (room > 0) {
+      room -= 1;
+      if (idle || late) steps.push({ kind: 'park', ...on, reason: `${warm} kept warm` });
+    } else if (idle || late) {
+      steps.push({
+        kind: 'stop',
+        ...on,
+        remove: instance.clone,
+        reason: idle ? 'drained' : `not drained after ${Math.round(drainDeadlineMs / 1000)} s`,
+      });
+    }
+  }
+  for (const instance of room < 0 ? parked.slice(room) : []) {
+    steps.push({
+      kind: 'stop',
+      id: instance.id,
+      name: instance.name,
+      remove: instance.clone,
+      reason: `${warm} kept warm`,
+    });
+  }
+  const lacking = returning > 0 ? 0 : room - creating.spare;
+  if (lacking > 0 && creatable.possible) {
+    steps.push(
+      ...Array.from(
+        { length: lacking },
+        (): InstanceStep => ({ kind: 'create', spare: true, reason: `${warm} kept warm` }),
+      ),
+    );
+  }
+  return steps;
+}
+
+/** Clones that have stopped and are not wanted are deleted; other people's containers stay. */
+function planStopped(
+  planning: ServicePlanning,
+  instances: readonly ServiceInstance[],
+  wanted: number,
+): InstanceStep[] {
+  const enough = instances.filter(isActive).length >= wanted;
+  if (!enough) return [];
+  return instances
+    .filter((instance) => isLeft(instance) && instance.clone && !planning.busy.has(instance.id))
+    .map(({ id, name }) => ({ kind: 'remove', id, name, reason: 'it has stopped and is not wanted' }));
+}
+
+/** Stopped, or created and then forgotten by a coordinator that died. */
+function isLeft(instance: ServiceInstance): boolean {
+  return isStopped(instance) && !(instance.state === 'created' && instance.createdAgeMs < createdGraceMs);
+}

@@ -1,0 +1,57 @@
+// One instance of a service as the plan sees it: Docker's word, the agent's and HAProxy's, joined.
+import type { Phase } from '../../shared/protocol.ts';
+
+export type ContainerState = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'removing' | 'dead';
+
+export interface ServiceInstance {
+  /** Container id. */
+  id: string;
+  name: string;
+  /** Docker host that it runs on. */
+  host: string;
+  state: ContainerState;
+  health: 'none' | 'starting' | 'healthy' | 'unhealthy';
+  /** The agent's id, and its phase as last heard; undefined for a container without one. */
+  agent: string | undefined;
+  phase: Phase | undefined;
+  /** Takes traffic: ready in every HAProxy that answers, and not found down by its checks. */
+  serving: boolean;
+  /** Sessions and queued requests in all HAProxys; null when they could not be read. */
+  sessions: number | null;
+  createdAgeMs: number;
+  /** Milliseconds since it was started; null when it never was. */
+  startAgeMs: number | null;
+  /** Milliseconds for which it has not been serving although it runs; 0 while it serves. */
+  notServingMs: number;
+  /** Milliseconds since it was told to drain; null when it was not. */
+  drainAgeMs: number | null;
+  /** Never stopped or removed by Berth (`berth.protect`). */
+  protected: boolean;
+  /** Made by Berth: removed when it is stopped. Others are stopped and kept. */
+  clone: boolean;
+  /** An operator has drained or stopped it through Berth; it is left alone. */
+  byOperator: boolean;
+}
+
+/** Out of traffic at our word, running or paused: spare, to be used again first. */
+export const isSpare = (instance: ServiceInstance): boolean =>
+  instance.phase === 'draining' && (instance.state === 'running' || instance.state === 'paused');
+
+/** Parked: a spare that was paused. A container that somebody else paused was last heard of in another phase. */
+export const isParked = (instance: ServiceInstance): boolean =>
+  isSpare(instance) && instance.state === 'paused';
+
+/** Serves or is on its way to. */
+export const isActive = (instance: ServiceInstance): boolean =>
+  !isSpare(instance) &&
+  (instance.state === 'running' || instance.state === 'restarting' || instance.state === 'paused');
+
+/** Has run and does not any more. */
+export const isStopped = (instance: ServiceInstance): boolean =>
+  instance.state === 'exited' || instance.state === 'created';
+
+/** Runs, should serve, and has not for longer than `graceMs`. */
+export function isUnhealthy(instance: ServiceInstance, graceMs: number): boolean {
+  if (!isActive(instance) || instance.state !== 'running') return false;
+  return instance.health === 'unhealthy' || instance.notServingMs > graceMs;
+}
