@@ -12,6 +12,7 @@ export class Prober {
   readonly #clock: Clock;
   readonly #onResult: (prober: Prober, attempt: Attempt) => void;
   readonly #wakeup = new Wakeup();
+  readonly #stopped = new AbortController();
   #state: ProbeState = initialProbeState;
   #probed: ProbeTarget | undefined;
 
@@ -41,7 +42,14 @@ export class Prober {
     this.#wakeup.wake();
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  /** Ends the loop. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  /** Probes until stopped, or until `ending` aborts. */
+  async run(ending: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([ending, this.#stopped.signal]);
     let began = this.#clock.monotonic();
     while (!signal.aborted) {
       const target = this.#target();

@@ -2,15 +2,13 @@
 // it a restarted container gets its slot back, and gives back the old one if its address has changed meanwhile. A
 // container whose file system is read-only remembers nothing and still works.
 import { readFileSync, writeFileSync } from 'node:fs';
-import * as z from 'zod/mini';
 
-const rememberedSchema = z.object({
-  backend: z.string(),
-  slot: z.string(),
-  address: z.string(),
-  port: z.number(),
-});
-export type RememberedSlot = z.infer<typeof rememberedSchema>;
+export interface RememberedSlot {
+  backend: string;
+  slot: string;
+  address: string;
+  port: number;
+}
 
 export class SlotMemory {
   readonly #file: string | undefined;
@@ -23,8 +21,7 @@ export class SlotMemory {
   load(): RememberedSlot | undefined {
     if (this.#file === undefined) return undefined;
     try {
-      const parsed = rememberedSchema.safeParse(JSON.parse(readFileSync(this.#file, 'utf8')));
-      return parsed.success ? parsed.data : undefined;
+      return parseRemembered(readFileSync(this.#file, 'utf8'));
     } catch {
       return undefined; // nothing remembered, or half a file: the slot is then found by its address
     }
@@ -38,4 +35,11 @@ export class SlotMemory {
       // A read-only file system: see the top of this file.
     }
   }
+}
+
+function parseRemembered(text: string): RememberedSlot | undefined {
+  const value: Record<string, unknown> = Object(JSON.parse(text));
+  const { backend, slot, address, port } = value;
+  const known = typeof backend === 'string' && typeof slot === 'string' && typeof address === 'string';
+  return known && typeof port === 'number' ? { backend, slot, address, port } : undefined;
 }

@@ -90,7 +90,9 @@ export const types = {
   }),
   coordinators: accept('one or several WebSocket addresses, such as ws://coordinator:7070/agent', (text) => {
     const urls = text.split(',').map((part) => part.trim());
-    return urls.every((url) => /^wss?:\/\/[\x21-\x7e]+$/.test(url) && URL.canParse(url)) ? urls : undefined;
+    return urls.every((url) => /^wss?:\/\/[\x21\x22\x24-\x7e]+$/.test(url) && URL.canParse(url))
+      ? urls
+      : undefined;
   }),
   statuses: accept('HTTP statuses, such as 200-399 or 200,204', (text): StatusRange[] | undefined => {
     const ranges: StatusRange[] = [];

@@ -12,20 +12,7 @@
 // an older or newer peer keeps working; a field once given a meaning keeps it.
 import * as z from 'zod/mini';
 
-export const protocolVersion = 1;
-
-/** WebSocket close codes that either side may see. */
-export const closeCodes = {
-  goodbye: 1000,
-  badMessage: 4400,
-  unauthorized: 4401,
-  tooFast: 4429,
-  replaced: 4409,
-  shuttingDown: 1012,
-} as const;
-
-/** The largest message that the coordinator accepts, in bytes. */
-export const maxMessageBytes = 64 * 1024;
+export { closeCodes, maxMessageBytes, protocolVersion } from './protocol-terms.ts';
 
 const name = z.string().check(z.minLength(1), z.maxLength(253));
 

@@ -1,0 +1,251 @@
+// Everything that is not parenthood: the moorings at each HAProxy, the probes, the heartbeat. The app's parent (or the
+// sidecar) tells it when to leave and when the end has come; it tells when the app should be ended.
+import { lookup } from 'node:dns/promises';
+import type { Clock } from '../shared/clock.ts';
+import type { Log } from '../shared/log.ts';
+import type { Hello, Phase } from '../shared/protocol.ts';
+import { protocolVersion } from '../shared/protocol-terms.ts';
+import { version } from '../shared/version.ts';
+import { AppMetrics } from './app-metrics.ts';
+import { readOwnCgroup } from './cgroup.ts';
+import type { Config } from './config.ts';
+import { serveHealth } from './health.ts';
+import { Heartbeat } from './heartbeat.ts';
+import type { Identity } from './identity.ts';
+import { drainAll, runPreStop } from './leave.ts';
+import { localAddress } from './local-address.ts';
+import { Mooring } from './mooring.ts';
+import { Moorings } from './moorings.ts';
+import type { ProbeTarget } from './probe-attempt.ts';
+import { Prober } from './prober.ts';
+import type { StopBudget } from './stop-budget.ts';
+import { Timeline, type TimelineEntry } from './timeline.ts';
+import { decidePhase, type Situation } from './wanted.ts';
+
+export interface BerthingHooks {
+  log: Log;
+  clock: Clock;
+  /** The startup or the liveness probe has failed for good: the app is to be ended. Called once. */
+  onGiveUp(reason: string): void;
+  /** Whether the app answers; called on each change. */
+  onAnswering?(answering: boolean): void;
+}
+
+/** A release that HAProxy does not answer is given up after this long; its health check takes the slot out. */
+const releaseMs = 1500;
+const goodbyeMs = 50;
+
+export class Berthing {
+  readonly #config: Config;
+  readonly #identity: Identity;
+  readonly #hooks: BerthingHooks;
+  readonly #timeline: Timeline;
+  readonly #abort = new AbortController();
+  readonly #moorings: Moorings;
+  readonly #startup: Prober | undefined;
+  readonly #live: Prober | undefined;
+  readonly #metrics: AppMetrics;
+  readonly #heartbeat: Heartbeat | undefined;
+  #situation: Situation = { started: false, leaving: undefined, told: undefined };
+  #phase: Phase = 'starting';
+  #answering = false;
+  #gaveUp = false;
+
+  constructor(config: Config, identity: Identity, hooks: BerthingHooks) {
+    const { log, clock } = hooks;
+    this.#config = config;
+    this.#identity = identity;
+    this.#hooks = hooks;
+    this.#timeline = new Timeline(clock);
+    this.#startup = this.#makeProber(config.startup, 'startup');
+    this.#live = this.#makeProber(config.live, 'liveness');
+    this.#situation.started = this.#startup === undefined;
+    this.#moorings = new Moorings(config.endpoints, {
+      log,
+      clock,
+      lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+      moor: (endpoint, signal) =>
+        new Mooring(
+          endpoint,
+          config,
+          identity.id,
+          {
+            log,
+            clock,
+            onChange: () => this.#update(),
+            onEvent: (event) => this.#record(event),
+          },
+          signal,
+        ),
+      onChange: () => this.#update(),
+    });
+    this.#metrics = new AppMetrics(
+      { ...config.metrics, sources: config.metrics.sources ?? [] },
+      () => this.#target,
+      readOwnCgroup,
+      hooks,
+    );
+    this.#heartbeat = this.#makeHeartbeat();
+  }
+
+  /** Begins; returns at once. */
+  start(): void {
+    const { signal } = this.#abort;
+    serveHealth(this.#config.app.port, () => this.#status(), this.#hooks.log, signal);
+    void this.#moorings.run(signal);
+    void this.#heartbeat?.run(signal);
+    if (this.#heartbeat !== undefined) void this.#metrics.run(signal);
+    if (this.#startup === undefined) void this.#live?.run(signal);
+    else void this.#startup.run(signal);
+  }
+
+  /** Adds to the timeline that goes to the coordinator's audit. */
+  note(event: string, reason: string): void {
+    this.#record({ event, reason });
+  }
+
+  /** Leaves traffic: drain until idle, or until its time is up, or `skip` aborts; then the pre-stop hook. */
+  async leave(reason: string, budget: StopBudget, skip: AbortSignal): Promise<void> {
+    this.#situation.leaving = reason;
+    this.#update();
+    const { log, clock } = this.#hooks;
+    const context = { log, clock, record: (event: TimelineEntry) => this.#record(event) };
+    await drainAll(this.#moorings.all, budget.drainUntil, skip, context);
+    const { preStop } = this.#config.stop;
+    if (preStop !== undefined && !skip.aborted) await runPreStop(preStop, budget.hookUntil, skip, context);
+  }
+
+  /** Gives every slot back, says goodbye and stops all work; bounded, whatever HAProxy does. */
+  async end(reason: string): Promise<void> {
+    this.#situation.leaving ??= reason;
+    this.#update();
+    const { log, clock } = this.#hooks;
+    const began = clock.monotonic();
+    const late = new AbortController();
+    const released = Promise.all(this.#moorings.all.map((mooring) => mooring.end(reason))).then(() => true);
+    const inTime = await Promise.race([released, clock.sleep(releaseMs, late.signal).then(() => false)]);
+    late.abort();
+    const ms = Math.round(clock.monotonic() - began);
+    if (!inTime) log.warn({ event: 'release.given-up', ms }, 'HAProxy did not take the slot back in time');
+    this.#heartbeat?.sayGoodbye(reason);
+    if (this.#heartbeat !== undefined) await clock.sleep(goodbyeMs);
+    this.#abort.abort();
+  }
+
+  get #target(): ProbeTarget {
+    return this.#moorings.all[0]?.target ?? { address: localAddress(), port: this.#config.app.port };
+  }
+
+  #makeProber(settings: Config['startup'], what: 'startup' | 'liveness'): Prober | undefined {
+    if (settings.kind.kind === 'off') return undefined;
+    return new Prober(
+      settings,
+      () => this.#target,
+      this.#hooks.clock,
+      (prober, attempt) => {
+        const { verdict } = prober.state;
+        if (verdict === 'failed') {
+          this.#giveUp(what, attempt.ok ? '' : attempt.reason);
+        } else if (what === 'startup' && verdict === 'ok' && !this.#situation.started) {
+          this.#situation.started = true;
+          this.#startup?.stop();
+          void this.#live?.run(this.#abort.signal);
+          this.#update();
+        }
+      },
+    );
+  }
+
+  #giveUp(what: string, why: string): void {
+    if (this.#gaveUp || this.#situation.leaving !== undefined) return;
+    this.#gaveUp = true;
+    const reason = `the ${what} probe failed: ${why}`;
+    this.#hooks.log.error({ event: 'app.given-up', reason }, reason);
+    this.note('app.given-up', reason);
+    this.#hooks.onGiveUp(reason);
+  }
+
+  #makeHeartbeat(): Heartbeat | undefined {
+    const { urls, token } = this.#config.coordinator;
+    if (urls === undefined) return undefined;
+    const { service } = this.#config.app;
+    return new Heartbeat(
+      { urls, token, hello: formatHello(this.#config, this.#identity) },
+      {
+        log: this.#hooks.log,
+        clock: this.#hooks.clock,
+        compose: () => ({
+          phase: this.#phase,
+          registrations: this.#moorings.all.map((mooring) => mooring.report()),
+          metrics: this.#metrics.snapshot(),
+          events: this.#timeline.take(),
+          ...(service === undefined ? {} : { service }),
+        }),
+        onAttended: (attended) => {
+          for (const mooring of this.#moorings.all) mooring.registration.attended = attended;
+        },
+        onTold: (reason) => {
+          if (reason !== undefined) this.note('agent.told', reason);
+          this.#situation.told = reason;
+          this.#update();
+        },
+      },
+    );
+  }
+
+  #record(event: TimelineEntry): void {
+    this.#timeline.add(event);
+    this.#heartbeat?.changed();
+  }
+
+  /** Computes what should be from the whole situation, and hands it on. */
+  #update(): void {
+    const moorings = this.#moorings.all;
+    for (const mooring of moorings) mooring.apply(this.#situation);
+    const readiness = moorings.map((mooring) => mooring.readiness);
+    const phase = decidePhase(this.#situation, readiness);
+    const answering = this.#situation.started && readiness.some((state) => state.verdict === 'ok');
+    if (answering !== this.#answering) {
+      this.#answering = answering;
+      this.#hooks.onAnswering?.(answering);
+      this.#announce(
+        answering ? 'app.ready' : 'app.unready',
+        answering ? 'it answers' : 'it does not answer',
+      );
+    }
+    this.#phase = phase;
+    this.#heartbeat?.changed();
+  }
+
+  #announce(event: string, reason: string): void {
+    this.#hooks.log.info({ event }, `the app: ${reason}`);
+    this.note(event, reason);
+  }
+
+  #status(): { answering: boolean; phase: Phase; slots: string[] } {
+    const slots = this.#moorings.all.map((mooring) => {
+      const { haproxy, backend, slot, state, error } = mooring.report();
+      return slot === undefined
+        ? `${haproxy}: ${error ?? 'no slot'}`
+        : `${haproxy}: ${backend}/${slot} ${state}`;
+    });
+    return { answering: this.#answering, phase: this.#phase, slots };
+  }
+}
+
+function formatHello(config: Config, identity: Identity): Hello {
+  const { id, hostname, container } = identity;
+  const { service } = config.app;
+  const { nodeCount, slotPrefix } = config.haproxy;
+  return {
+    type: 'hello',
+    v: protocolVersion,
+    agent: id,
+    hostname,
+    agentVersion: version,
+    nodeCount,
+    slotPrefix,
+    ...(service === undefined ? {} : { service }),
+    ...(container === undefined ? {} : { container }),
+  };
+}

@@ -1,0 +1,149 @@
+// Tells the coordinator where the instance stands, and hears from it when to leave traffic. Nothing depends on it: with
+// no coordinator, or one that comes and goes, the agent does its work alone.
+//
+//   for each address in turn:  connect ─► hello ─► welcome ─► heartbeats at the coordinator's pace, and at once on a change
+//        ▲                                                       │ closed, or nothing heard for three beats
+//        └── back-off with jitter, 0.5 to 15 s ◄─────────────────┘
+//
+// What a coordinator told holds while it speaks, and for 30 s after: a coordinator that died in the middle of its plan
+// takes nobody out of traffic for ever. One that returns tells it again within that time.
+import type { Clock } from '../shared/clock.ts';
+import type { Log } from '../shared/log.ts';
+import type { Heartbeat as HeartbeatMessage, Hello } from '../shared/protocol.ts';
+import type { Session } from './session.ts';
+import { Wakeup } from './wakeup.ts';
+
+export interface HeartbeatSettings {
+  urls: readonly string[];
+  token: string | undefined;
+  hello: Hello;
+}
+
+export interface HeartbeatHooks {
+  log: Log;
+  clock: Clock;
+  /** The content of the next heartbeat. */
+  compose(): Omit<HeartbeatMessage, 'type' | 'seq'>;
+  /** Whether a coordinator looks after this agent from now on. */
+  onAttended(attended: boolean): void;
+  /** The coordinator wants the instance out of traffic, or (undefined) not any more. */
+  onTold(reason: string | undefined): void;
+}
+
+const backOff = { firstMs: 500, mostMs: 15_000 };
+const toldHoldsMs = 30_000;
+const leastSilenceMs = 3000;
+/** Changes that come together go out together. */
+const gatherMs = 10;
+
+export class Heartbeat {
+  readonly #settings: HeartbeatSettings;
+  readonly #hooks: HeartbeatHooks;
+  readonly #wakeup = new Wakeup();
+  #session: Session | undefined;
+  #paceMs: number | undefined;
+  #seq = 0;
+  #lapse: NodeJS.Timeout | undefined;
+  #failure: string | undefined;
+
+  constructor(settings: HeartbeatSettings, hooks: HeartbeatHooks) {
+    this.#settings = settings;
+    this.#hooks = hooks;
+  }
+
+  /** Something changed: the next heartbeat goes out at once. */
+  changed(): void {
+    if (this.#paceMs !== undefined) this.#wakeup.wake();
+  }
+
+  /** Keeps a session with one coordinator until `signal` aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#hooks;
+    const { Session } = await import('./session.ts');
+    for (let turn = 0, failures = 0; !signal.aborted; turn += 1) {
+      const url = this.#settings.urls[turn % this.#settings.urls.length] ?? '';
+      const welcomed = await this.#keepSession(Session, url, signal);
+      failures = welcomed ? 0 : failures + 1;
+      // All addresses are tried once before the pause grows.
+      const round = Math.floor(failures / this.#settings.urls.length);
+      const pause = Math.min(backOff.firstMs * 2 ** round, backOff.mostMs);
+      await clock.sleep(pause * (0.5 + Math.random()), signal);
+    }
+  }
+
+  /** The last heartbeat and the goodbye; nothing without a session. */
+  sayGoodbye(reason: string): void {
+    clearTimeout(this.#lapse);
+    if (this.#session === undefined || this.#paceMs === undefined) return;
+    this.#beat(this.#session);
+    this.#session.send({ type: 'goodbye', reason });
+    this.#session.close();
+  }
+
+  /** One session from its beginning to its end; whether it was welcomed. */
+  async #keepSession(SessionType: typeof Session, url: string, signal: AbortSignal): Promise<boolean> {
+    const { log, clock } = this.#hooks;
+    const over = new AbortController();
+    let welcomed = false;
+    const session = new SessionType(url, this.#settings.token, this.#settings.hello, {
+      onWelcome: (welcome) => {
+        this.#paceMs = welcome.heartbeatMs;
+        this.#wakeup.wake();
+        if (welcomed) return;
+        welcomed = true;
+        const { coordinator, v } = welcome;
+        log.info({ event: 'session.opened', coordinator, url, v }, `attended by coordinator ${coordinator}`);
+        this.#hooks.onAttended(true);
+      },
+      onDrain: ({ drain, reason }) => {
+        clearTimeout(this.#lapse);
+        this.#hooks.onTold(drain ? reason : undefined);
+      },
+      onEnd: (reason) => {
+        over.abort();
+        this.#ended(url, reason, welcomed);
+      },
+    });
+    this.#session = session;
+    const done = AbortSignal.any([signal, over.signal]);
+    while (!done.aborted) {
+      const paceMs = this.#paceMs;
+      if (paceMs !== undefined) {
+        if (performance.now() - session.heardAt > Math.max(3 * paceMs, leastSilenceMs)) {
+          session.drop('nothing heard of the coordinator for three heartbeats');
+          break;
+        }
+        this.#beat(session);
+        session.ping();
+        await clock.sleep(gatherMs, done);
+      }
+      await this.#wakeup.sleep(clock, (paceMs ?? 60_000) * (0.9 + 0.2 * Math.random()), done);
+    }
+    if (signal.aborted) session.drop('the agent ends');
+    this.#session = undefined;
+    return welcomed;
+  }
+
+  #beat(session: Session): void {
+    if (!session.open) return;
+    this.#seq += 1;
+    session.send({ type: 'heartbeat', seq: this.#seq, ...this.#hooks.compose() });
+  }
+
+  #ended(url: string, reason: string, welcomed: boolean): void {
+    const { log } = this.#hooks;
+    this.#paceMs = undefined;
+    if (!welcomed) {
+      // Once for each reason: it is tried again for as long as the agent lives.
+      const level = reason === this.#failure ? 'debug' : 'warn';
+      this.#failure = reason;
+      log[level]({ event: 'session.failed', url, reason }, `no session with the coordinator: ${reason}`);
+      return;
+    }
+    this.#failure = undefined;
+    log.info({ event: 'session.closed', url, reason }, `on its own again: ${reason}`);
+    this.#hooks.onAttended(false);
+    this.#lapse = setTimeout(() => this.#hooks.onTold(undefined), toldHoldsMs);
+    this.#lapse.unref();
+  }
+}

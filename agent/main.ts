@@ -1,0 +1,121 @@
+// The agent: the parent of an app container's process, or a sidecar, that keeps the app in a slot of HAProxy.
+import { readFileSync } from 'node:fs';
+import { systemClock } from '../shared/clock.ts';
+import type { Log } from '../shared/log.ts';
+import { version } from '../shared/version.ts';
+import { type Invocation, parseArguments } from './arguments.ts';
+import { appEnvironment, type Config, readConfig } from './config.ts';
+import { exitCodes } from './exit-codes.ts';
+import { findProgram } from './find-program.ts';
+import { type Identity, readIdentity } from './identity.ts';
+import { planLaunch } from './launch.ts';
+import { listenToSignals } from './listen-to-signals.ts';
+import { createLog } from './log.ts';
+import { type Berth, Parent } from './parent.ts';
+import { adviseOn, readSurroundings } from './surroundings.ts';
+
+async function main(): Promise<number> {
+  const invocation = parseArguments(process.argv.slice(2));
+  switch (invocation.kind) {
+    case 'help': {
+      const { formatHelp } = await import('./reference.ts');
+      process.stdout.write(formatHelp(version));
+      return 0;
+    }
+    case 'version':
+      process.stdout.write(`${version}\n`);
+      return 0;
+    case 'wrong':
+      return refuse([invocation.problem]);
+    case 'health':
+    case 'sidecar':
+    case 'guarded':
+    case 'wrap':
+      return withConfig(invocation);
+  }
+}
+
+type Working = Extract<Invocation, { kind: 'health' | 'sidecar' | 'guarded' | 'wrap' }>;
+
+async function withConfig(invocation: Working): Promise<number> {
+  const { config, problems, warnings } = readConfig(process.env, (path) => readFileSync(path, 'utf8'));
+  if (config === undefined) return refuse(problems);
+  if (invocation.kind === 'health') return health(config);
+  const identity = readIdentity(config.app.port);
+  const log = createLog(config.agent.logLevel, identity.id);
+  for (const warning of warnings) log.warn({ event: 'config.doubted' }, warning);
+  surviveFaults(log);
+  if (invocation.kind === 'wrap') return wrap(invocation, config, identity, log);
+  return sidecar(config, identity, invocation.kind === 'guarded', log);
+}
+
+/** Says what is wrong, one line each; also when the log is silent. */
+function refuse(problems: readonly string[]): number {
+  for (const problem of problems) process.stderr.write(`berth agent: ${problem}\n`);
+  return exitCodes.usage;
+}
+
+/** A fault of the agent's own is reported and must not take the app down: parenthood goes on. */
+function surviveFaults(log: Log): void {
+  process.on('uncaughtException', (error) => {
+    log.error({ event: 'agent.faulted', error: error.stack }, `a fault in the agent: ${error.message}`);
+  });
+}
+
+async function health(config: Config): Promise<number> {
+  const { askHealth } = await import('./health.ts');
+  const { healthy, line } = await askHealth(config.app.port);
+  process.stdout.write(`${line}\n`);
+  return healthy ? 0 : 1;
+}
+
+async function wrap(
+  app: { command: string; args: string[] },
+  config: Config,
+  identity: Identity,
+  log: Log,
+): Promise<number> {
+  const clock = systemClock;
+  const { onAgentExit } = config.app;
+  const makeBerth = async (onGiveUp: (reason: string) => void): Promise<Berth> => {
+    if (onAgentExit === 'keep') {
+      const { GuardedBerth } = await import('./guarded-berth.ts');
+      return new GuardedBerth({ log, clock, onGiveUp });
+    }
+    const { Berthing } = await import('./berthing.ts');
+    return new Berthing(config, identity, { log, clock, onGiveUp });
+  };
+  const parent = new Parent(config.stop, { log, clock, makeBerth });
+  listenToSignals((signal) => parent.receive(signal));
+  const here = readSurroundings();
+  const env = appEnvironment(process.env);
+  const has = (program: string) => findProgram(program, env['PATH']).kind === 'found';
+  const known = findProgram(app.command, env['PATH']).kind === 'found';
+  // What cannot be started is started as it is, so that the error is about it and not about what is put before it.
+  const launch = known
+    ? planLaunch(app, { diesWithAgent: onAgentExit === 'stop', group: config.app.signalGroup }, here, has)
+    : { file: app.command, args: app.args, group: false, advice: [] };
+  for (const advice of [...adviseOn(here), ...launch.advice])
+    log.warn({ event: 'surroundings.doubted' }, advice);
+  return parent.run({ ...launch, command: app.command, env });
+}
+
+async function sidecar(config: Config, identity: Identity, guarded: boolean, log: Log): Promise<number> {
+  const { Sidecar } = await import('./sidecar.ts');
+  const running = new Sidecar(config, identity, guarded, { log, clock: systemClock });
+  listenToSignals((signal) => running.receive(signal));
+  if (guarded) {
+    // The guard holds the other end of stdin for as long as it lives.
+    process.stdin.resume();
+    process.stdin.once('close', () => running.becomeAlone());
+  }
+  return running.run();
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`berth agent: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  },
+);

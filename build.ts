@@ -1,0 +1,82 @@
+// Writes dist/agent.cjs (for Node 20 and later, as small as it gets) and dist/berth.mjs (coordinator and CLI, Node 24).
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { build, type Plugin } from 'esbuild';
+
+const manifest: { version?: unknown } = Object(JSON.parse(await readFile('package.json', 'utf8')));
+const common = {
+  bundle: true,
+  platform: 'node',
+  define: { BERTH_VERSION: JSON.stringify(String(manifest.version)) },
+  logLevel: 'warning',
+} as const;
+
+/**
+ * Replaces files of packages: by the given text, or by a class that says that the program was not to reach it. The
+ * keys are the files' names below node_modules, or how they begin.
+ */
+function replaceFiles(texts: Record<string, string | undefined>): Plugin {
+  const names = Object.keys(texts).map((name) => name.replaceAll('.', '\\.'));
+  return {
+    name: 'replace-files',
+    setup({ onLoad }) {
+      onLoad({ filter: new RegExp(`[/\\\\]node_modules[/\\\\](?:${names.join('|')})`) }, ({ path }) => {
+        const name = path.replace(/^.*node_modules[/\\]/, '');
+        const [, text] = Object.entries(texts).find(([start]) => name.startsWith(start)) ?? [];
+        const unreached = `module.exports = class { constructor() { throw new Error('${name} is not in this bundle'); } };`;
+        return { contents: text ?? unreached, loader: 'js' };
+      });
+    },
+  };
+}
+
+/**
+ * The agent's budget is 150 KB and 45 KB gzip. Of pino it needs no transports, worker threads, redaction and HTTP
+ * objects, since it writes flat lines itself; of ws no server, streams and compression.
+ */
+const agentNeverReaches = replaceFiles({
+  'thread-stream/': undefined,
+  'sonic-boom/': undefined,
+  'on-exit-leak-free/': undefined,
+  '@pinojs/redact/': undefined,
+  'safe-stable-stringify/': 'exports.configure = () => JSON.stringify;',
+  'pino/lib/transport.js': undefined,
+  'pino/lib/multistream.js': undefined,
+  'pino-std-serializers/lib/req.js': undefined,
+  'pino-std-serializers/lib/res.js': undefined,
+  'ws/lib/permessage-deflate.js': "exports.extensionName = 'permessage-deflate';",
+  'ws/lib/websocket-server.js': undefined,
+  'ws/lib/stream.js': undefined,
+  'ws/lib/extension.js': undefined,
+  'ws/lib/subprotocol.js': undefined,
+});
+
+await build({
+  ...common,
+  entryPoints: ['agent/main.ts'],
+  outfile: 'dist/agent.cjs',
+  format: 'cjs',
+  target: 'node20.3',
+  minify: true,
+  legalComments: 'none',
+  external: ['bufferutil', 'utf-8-validate'],
+  plugins: [agentNeverReaches],
+});
+
+// dockerode brings SSH and BuildKit's gRPC, which the coordinator does not use.
+if (existsSync('coordinator/cli/main.ts')) {
+  await build({
+    ...common,
+    entryPoints: ['coordinator/cli/main.ts'],
+    outfile: 'dist/berth.mjs',
+    format: 'esm',
+    target: 'node24',
+    minify: true,
+    legalComments: 'none',
+    external: ['bufferutil', 'utf-8-validate', 'pg-native', 'cpu-features'],
+    plugins: [replaceFiles({ 'ssh2/': undefined, '@grpc/': undefined, 'protobufjs/': undefined })],
+    banner: {
+      js: "#!/usr/bin/env node\nimport { createRequire as berthCreateRequire } from 'node:module';\nconst require = berthCreateRequire(import.meta.url);",
+    },
+  });
+}
