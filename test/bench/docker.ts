@@ -61,6 +61,8 @@ export async function dockerEngine(): Promise<DockerEngine> {
   const run = (args: readonly string[], deadlineMs = 60_000) =>
     runProcess('docker', ['-H', host, ...args], {
       deadlineMs,
+      // A container's own stderr comes as stderr.
+      withErrors: args[0] === 'logs',
       name: ['docker', ...args].join(' '),
       env: { DOCKER_CLI_HINTS: 'false', DOCKER_CONTEXT: '' },
     });
@@ -108,7 +110,11 @@ function containerOf(
   return {
     id,
     name,
-    address: () => inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}'),
+    address: async () => {
+      const address = await inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}');
+      if (address !== '') return address;
+      throw new Error(`${name} has no address: it is ${await status()} and wrote:\n${await ask('logs', id)}`);
+    },
     logs: () => ask('logs', id),
     exec: (...command) => ask('exec', id, ...command),
     status,

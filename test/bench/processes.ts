@@ -110,11 +110,18 @@ export async function startProcess(
   };
 }
 
+export interface RunOptions extends StartOptions {
+  /** Default 60,000. */
+  readonly deadlineMs?: number;
+  /** Return stderr too. Default false. */
+  readonly withErrors?: boolean;
+}
+
 /** Runs `command` to its end and returns what it wrote to stdout; rejects, with all output, when the exit code is not 0. */
 export async function runProcess(
   command: string,
   args: readonly string[],
-  options: StartOptions & { readonly deadlineMs?: number } = {},
+  options: RunOptions = {},
 ): Promise<string> {
   const { deadlineMs = 60_000, name = [command, ...args].join(' ') } = options;
   const running = await startProcess(command, args, { ...options, name });
@@ -122,7 +129,7 @@ export async function runProcess(
   const started = performance.now();
   const { code, signal } = await running.exited;
   clearTimeout(timer);
-  if (code === 0) return running.stdout();
+  if (code === 0) return options.withErrors === true ? running.output() : running.stdout();
   const end =
     signal === null ? `exit code ${code}` : `${signal} after ${Math.round(performance.now() - started)} ms`;
   throw new Error(`${name}: ${end}\n${running.output().slice(-4000)}`);
