@@ -56,7 +56,9 @@ export interface RegistrationHooks {
   random?: () => number;
 }
 
-export type Wanted = 'out' | 'ready' | 'drain' | 'gone';
+/** `standby`: has a slot and is out of traffic, to come back at a word. `drain`: out of traffic on the way out; a slot
+ * that is lost meanwhile is not claimed again. */
+export type Wanted = 'out' | 'ready' | 'standby' | 'drain' | 'gone';
 
 export interface DrainResult {
   outcome: 'idle' | 'deadline' | 'no-slot' | 'unreachable';
@@ -218,7 +220,7 @@ export class Registration {
     if (!this.#looked) await this.#arrive(signal);
     const held = this.#held;
     if (held === undefined) {
-      if (this.#wanted !== 'ready') return this.#idlePause();
+      if (this.#wanted !== 'ready' && this.#wanted !== 'standby') return this.#idlePause();
       await this.#claim(signal);
       return gatePollMs;
     }
@@ -295,7 +297,7 @@ export class Registration {
     const template = this.#template;
     if (template === undefined) return;
     const { gate, id } = this.#settings;
-    const state = gate === 'haproxy' ? 'drain' : 'ready';
+    const state = gate === 'haproxy' || this.#wanted === 'standby' ? 'drain' : 'ready';
     const preferred = this.#memory.load()?.slot;
     const { slot, adopted } = await claimSlot(this.#context(signal), template, app, { id, preferred, state });
     const held = await this.#identify(slot, app, state, signal);
@@ -353,7 +355,7 @@ export class Registration {
       await releaseSlot(this.#context(signal), held.name, held.app);
       return 0;
     }
-    if (this.#wanted === 'drain') {
+    if (this.#wanted === 'drain' || this.#wanted === 'standby') {
       if (held.written === 'ready' || look.serving) await this.#write(held, 'drain', signal);
       return this.#idlePause();
     }

@@ -23,7 +23,7 @@ export function decideWanted(situation: Situation, readiness: ProbeState): Wish 
   if (situation.leaving !== undefined) return { wanted: 'drain', reason: situation.leaving };
   if (!situation.started) return { wanted: 'out', reason: 'the app has not started yet' };
   if (!readiness.everOk) return { wanted: 'out', reason: 'the app has not answered yet' };
-  if (situation.told !== undefined) return { wanted: 'drain', reason: situation.told };
+  if (situation.told !== undefined) return { wanted: 'standby', reason: situation.told };
   return readiness.verdict === 'ok'
     ? { wanted: 'ready', reason: 'the app answers' }
     : { wanted: 'drain', reason: 'the readiness probe failed' };
