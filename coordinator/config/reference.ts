@@ -1,0 +1,39 @@
+// docs/configuration.md, made from the table of options.
+import { type Option, options } from './options.ts';
+
+export function formatReference(): string {
+  const rows = Object.values<Option>(options).map((option) => {
+    const env = option.fromFile === true ? `\`${option.env}\`, \`${option.env}_FILE\`` : `\`${option.env}\``;
+    const value = option.required ? 'required' : option.default === undefined ? '' : `\`${option.default}\``;
+    return `| ${env} | \`${option.key}\` | ${value} | ${option.description}. ${expects(option)} |`;
+  });
+  return `# Configuration of the coordinator
+
+Made from \`coordinator/config/options.ts\`; do not edit by hand.
+
+\`berth serve\` reads the environment, and a YAML file when \`--config FILE\` or \`BERTH_CONFIG\` names one. A variable goes
+before the file, the file before the default. Dots in a key are levels (\`haproxy.port\` is \`port:\` under \`haproxy:\`); a
+list may be written as one or with commas. A key that is not in this table, and a value that cannot be used, end the start
+with exit code 64 and one line for each problem. Durations are written \`250ms\`, \`5s\`, \`2m\`, \`1h\`, \`7d\`.
+
+| variable | key in the file | default | meaning |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+
+\`…_FILE\` (in the YAML file \`…File\`: \`tokenFile\`) names a file that holds the value, as Docker secrets do.
+
+\`\`\`yaml
+haproxy:
+  server: [lb1, lb2:9998]
+  nodeCount: 100
+listen: 0.0.0.0:7070
+tokenFile: /run/secrets/berth
+database: sqlite:/data/berth.db
+\`\`\`
+`;
+}
+
+function expects(option: Option): string {
+  const text = option.type.expects;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`.replaceAll('|', '\\|');
+}
