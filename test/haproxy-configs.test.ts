@@ -1,7 +1,7 @@
 // The configurations of examples/haproxy, unchanged, in the HAProxy of each version and driven as an agent would.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chown, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -30,6 +30,9 @@ let appAddress: string;
 before(async () => {
   await ensureBaseImage(engine);
   await runProcess(join(examples, 'make-certificates.sh'), [certificates, name]);
+  for (const file of await readdir(certificates))
+    await chown(join(certificates, file), haproxyUser, haproxyUser);
+  await chown(certificates, haproxyUser, haproxyUser);
   network = await engine.network(`configs-${process.pid}`);
   app = await engine.start({
     image: baseImage,
@@ -46,11 +49,11 @@ after(async () => {
 });
 
 for (const version of haproxyVersions) {
-  const start = async (file: string, state = folder) =>
+  const start = async (file: string, state = folder, user = 'root') =>
     engine.start({
       image: await haproxyImage(engine, version),
       network: network.name,
-      options: mounts(file, state),
+      options: ['--user', user, ...mounts(file, state)],
     });
 
   for (const file of ['simple.cfg', 'production.cfg']) {
@@ -80,53 +83,59 @@ for (const version of haproxyVersions) {
     await haproxy.remove();
   });
 
-  test(`HAProxy ${version} with production.cfg: TLS, client certificates, slots that survive restart and reload`, async () => {
-    const state = await mkdtemp(join(tmpdir(), 'berth-configs-state-'));
-    await chown(state, haproxyUser, haproxyUser);
-    const haproxy = await start('production.cfg', state);
-    const address = await haproxy.address();
-    const ca = await readFile(join(certificates, 'agents-ca.pem'));
-    const identity = {
-      cert: await readFile(join(certificates, 'agent.crt')),
-      key: await readFile(join(certificates, 'agent.key')),
-    };
-    const open = (own: Partial<typeof identity>) =>
-      connectTls({ host: address, port: 9999, servername: name, ca, ...own });
-    const cli = (line: string) => ask(open(identity), line);
-    const site = () => httpsStatus(address, ca);
-    await until(() => cli('show info'), { what: 'the Runtime API answers over TLS' });
+  // Debian's package starts it as root, the official image as the user haproxy.
+  for (const user of ['root', `${haproxyUser}:${haproxyUser}`]) {
+    test(`HAProxy ${version} with production.cfg, started as ${user}: TLS, client certificates, slots that survive restart and reload`, async () => {
+      const state = await mkdtemp(join(tmpdir(), 'berth-configs-state-'));
+      await chown(state, haproxyUser, haproxyUser);
+      const haproxy = await start('production.cfg', state, user);
+      const address = await haproxy.address();
+      const ca = await readFile(join(certificates, 'agents-ca.pem'));
+      const identity = {
+        cert: await readFile(join(certificates, 'agent.crt')),
+        key: await readFile(join(certificates, 'agent.key')),
+      };
+      const open = (own: Partial<typeof identity>) =>
+        connectTls({ host: address, port: 9999, servername: name, ca, ...own });
+      const cli = (line: string) => ask(open(identity), line);
+      const site = () => httpsStatus(address, ca);
+      await until(() => cli('show info'), { what: 'the Runtime API answers over TLS' });
 
-    await assert.rejects(ask(open({}), 'show info'), /certificate required|handshake failure/);
-    await assert.rejects(ask(connectTcp(9999, address), 'show info'), /closed without an answer|ECONNRESET/);
+      await assert.rejects(ask(open({}), 'show info'), /certificate required|handshake failure/);
+      await assert.rejects(
+        ask(connectTcp(9999, address), 'show info'),
+        /closed without an answer|ECONNRESET/,
+      );
 
-    const redirect = await fetch(`http://${address}/`, { redirect: 'manual' });
-    assert.equal(redirect.status, 302);
-    assert.equal(await site(), 503);
-    await claim(cli, 'node42');
-    assert.equal(await site(), 200);
+      const redirect = await fetch(`http://${address}/`, { redirect: 'manual' });
+      assert.equal(redirect.status, 302);
+      assert.equal(await site(), 503);
+      await claim(cli, 'node42');
+      assert.equal(await site(), 200);
 
-    const saved = await cli('show servers state');
-    await writeFile(join(state, 'server-state.new'), `${saved}\n`);
-    await rename(join(state, 'server-state.new'), join(state, 'server-state'));
-    const restored = async () =>
-      (await slots(cli)).find((slot) => slot.name === 'node42' && slot.address === appAddress);
-    await engine.run(['restart', haproxy.name]);
-    await until(restored, { what: 'the slot is back after the restart' });
-    assert.equal(await site(), 200);
+      const saved = await cli('show servers state');
+      await writeFile(join(state, 'server-state.new'), `${saved}\n`);
+      await rename(join(state, 'server-state.new'), join(state, 'server-state'));
+      const restored = async () =>
+        (await slots(cli)).find((slot) => slot.name === 'node42' && slot.address === appAddress);
+      await engine.run(['restart', haproxy.name]);
+      await until(restored, { what: 'the slot is back after the restart' });
+      assert.equal(await site(), 200);
 
-    const before = await workerPid(cli);
-    await engine.run(['kill', '--signal', 'USR2', haproxy.name]);
-    await until(async () => (await workerPid(cli)) !== before, { what: 'a new worker answers' });
-    assert.ok(await restored());
-    assert.equal(await site(), 200);
+      const before = await workerPid(cli);
+      await engine.run(['kill', '--signal', 'USR2', haproxy.name]);
+      await until(async () => (await workerPid(cli)) !== before, { what: 'a new worker answers' });
+      assert.ok(await restored());
+      assert.equal(await site(), 200);
 
-    await rm(join(state, 'server-state'));
-    await engine.run(['restart', haproxy.name]);
-    await until(() => cli('show info'), { what: 'HAProxy is back without a state file' });
-    assert.equal(await restored(), undefined);
-    await haproxy.remove();
-    await rm(state, { recursive: true });
-  });
+      await rm(join(state, 'server-state'));
+      await engine.run(['restart', haproxy.name]);
+      await until(() => cli('show info'), { what: 'HAProxy is back without a state file' });
+      assert.equal(await restored(), undefined);
+      await haproxy.remove();
+      await rm(state, { recursive: true });
+    });
+  }
 }
 
 function mounts(file: string, state: string): string[] {
