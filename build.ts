@@ -30,20 +30,8 @@ function replaceFiles(texts: Record<string, string | undefined>): Plugin {
   };
 }
 
-/**
- * The agent's budget is 150 KB and 45 KB gzip. Of pino it needs no transports, worker threads, redaction and HTTP
- * objects, since it writes flat lines itself; of ws no server, streams and compression.
- */
+/** The agent's budget is 150 KB and 45 KB gzip. Of ws it needs no server, streams and compression. */
 const agentNeverReaches = replaceFiles({
-  'thread-stream/': undefined,
-  'sonic-boom/': undefined,
-  'on-exit-leak-free/': undefined,
-  '@pinojs/redact/': undefined,
-  'safe-stable-stringify/': 'exports.configure = () => JSON.stringify;',
-  'pino/lib/transport.js': undefined,
-  'pino/lib/multistream.js': undefined,
-  'pino-std-serializers/lib/req.js': undefined,
-  'pino-std-serializers/lib/res.js': undefined,
   'ws/lib/permessage-deflate.js': "exports.extensionName = 'permessage-deflate';",
   'ws/lib/websocket-server.js': undefined,
   'ws/lib/stream.js': undefined,

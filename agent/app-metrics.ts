@@ -1,6 +1,5 @@
 // The numbers that travel in the heartbeat: the app's own (BERTH_APP_METRICS) and the container's CPU and memory. A
 // read that fails leaves the last number standing, and its growing age says so; nothing is ever made up.
-import { open } from 'node:fs/promises';
 import type { Clock } from '../shared/clock.ts';
 import { BerthError, describeError } from '../shared/errors.ts';
 import { formatHostPort } from '../shared/haproxy/endpoint.ts';
@@ -109,6 +108,7 @@ export class AppMetrics {
 
 /** The first 64 KB of a file. */
 async function readStart(path: string): Promise<string> {
+  const { open } = await import('node:fs/promises');
   const file = await open(path);
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);

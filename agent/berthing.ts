@@ -1,6 +1,5 @@
 // Everything that is not parenthood: the moorings at each HAProxy, the probes, the heartbeat. The app's parent (or the
 // sidecar) tells it when to leave and when the end has come; it tells when the app should be ended.
-import { lookup } from 'node:dns/promises';
 import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import type { Hello, Phase } from '../shared/protocol.ts';
@@ -63,7 +62,7 @@ export class Berthing {
     this.#moorings = new Moorings(config.endpoints, {
       log,
       clock,
-      lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+      lookup: lookUp,
       moor: (endpoint, signal) =>
         new Mooring(
           endpoint,
@@ -91,8 +90,8 @@ export class Berthing {
   /** Begins; returns at once. */
   start(): void {
     const { signal } = this.#abort;
-    serveHealth(this.#config.app.port, () => this.#status(), this.#hooks.log, signal);
     void this.#moorings.run(signal);
+    serveHealth(this.#config.app.port, () => this.#status(), this.#hooks.log, signal);
     void this.#heartbeat?.run(signal);
     if (this.#heartbeat !== undefined) void this.#metrics.run(signal);
     if (this.#startup === undefined) void this.#live?.run(signal);
@@ -231,6 +230,11 @@ export class Berthing {
     });
     return { answering: this.#answering, phase: this.#phase, slots };
   }
+}
+
+async function lookUp(host: string): Promise<string[]> {
+  const { lookup } = await import('node:dns/promises');
+  return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
 function formatHello(config: Config, identity: Identity): Hello {

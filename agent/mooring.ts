@@ -12,9 +12,11 @@ import { initialProbeState, type ProbeState } from './probe-state.ts';
 import { Prober } from './prober.ts';
 import { type DrainResult, Registration } from './registration.ts';
 import type { TimelineEntry } from './timeline.ts';
+import { Wakeup } from './wakeup.ts';
 import { decideWanted, type Situation } from './wanted.ts';
 
 const hintEveryMs = 500;
+const contactMs = 100;
 
 export interface MooringHooks {
   log: Log;
@@ -29,6 +31,7 @@ export class Mooring {
   readonly #prober: Prober;
   readonly #hooks: MooringHooks;
   readonly #signal: AbortSignal;
+  readonly #contact = new Wakeup();
   readonly #running: Promise<unknown>;
   /** When to look again for an app that listens on loopback only; undefined once that was said. */
   #hintAt: number | undefined;
@@ -46,6 +49,7 @@ export class Mooring {
         log: hooks.log,
         clock: hooks.clock,
         onChange: () => {
+          this.#contact.wake();
           if (this.registration.address !== this.#prober.probed?.address) this.#prober.wake();
           hooks.onChange();
         },
@@ -58,7 +62,7 @@ export class Mooring {
       hooks.clock,
       (_, attempt) => this.#onProbe(attempt),
     );
-    this.#running = Promise.all([this.registration.run(signal), this.#prober.run(signal)]);
+    this.#running = Promise.all([this.registration.run(signal), this.#probe(signal)]);
   }
 
   /** Where the app is expected: the registered address once it is known. */
@@ -93,6 +97,13 @@ export class Mooring {
     this.#prober.stop();
     this.registration.want('gone', reason);
     await this.#running;
+  }
+
+  /** Probing begins when HAProxy has told the address, or has not within a moment. */
+  async #probe(signal: AbortSignal): Promise<void> {
+    if (this.registration.address === undefined)
+      await this.#contact.sleep(this.#hooks.clock, contactMs, signal);
+    await this.#prober.run(signal);
   }
 
   #onProbe(attempt: Attempt): void {

@@ -8,6 +8,7 @@
 // interval. The pause is a twentieth of the time waited so far, from 50 ms up to the interval, so that finding out adds
 // at most a twentieth to any boot, and a boot that takes minutes is not flooded. Fast probes would use up the allowed
 // failures in a moment; therefore the first verdict goes by time: `failures` × `interval`, as it would at a steady beat.
+// The successes that the first `ok` needs follow one another at once: nothing flaps yet that would have to be damped.
 
 export interface ProbeRhythm {
   interval: number;
@@ -64,6 +65,6 @@ function judge(
 /** Milliseconds until the next probe. */
 export function nextProbeDelay(state: ProbeState, elapsedMs: number, rhythm: ProbeRhythm): number {
   if (state.everOk) return rhythm.interval;
-  const patient = state.lastOk === true ? fastestMs : elapsedMs / shareOfWait;
-  return Math.min(Math.max(patient, fastestMs), rhythm.interval);
+  if (state.lastOk === true) return 0;
+  return Math.min(Math.max(elapsedMs / shareOfWait, fastestMs), rhythm.interval);
 }
