@@ -1,0 +1,41 @@
+// A queue that shall be empty within a horizon: what is in it and what will arrive until then, divided by what one instance finishes
+// in that time. How fast one instance is, is learned from acknowledgements while there is something to do: a slow average, so that
+// one odd second does not count.
+import { saturateUp } from '../saturate.ts';
+import { isWithinTolerance, type Tolerance } from '../tolerance.ts';
+import { measure, type Proposal } from './proposal.ts';
+
+/** Weight of a new measurement. */
+const newWeight = 0.2;
+
+/** Messages per second that one instance acknowledges; the rate known before when nothing can be learned now. */
+export function learnRate(
+  known: number | null,
+  seen: { depth: number; acknowledgedPerSecond: number | undefined; ready: number },
+): number | null {
+  const { depth, acknowledgedPerSecond, ready } = seen;
+  if (acknowledgedPerSecond === undefined || !(acknowledgedPerSecond > 0) || ready === 0 || depth < ready)
+    return known;
+  const rate = acknowledgedPerSecond / ready;
+  return known === null ? rate : known + newWeight * (rate - known);
+}
+
+export type DrainInput = {
+  readonly depth: number;
+  readonly arrivalsPerSecond: number;
+  readonly ratePerInstance: number;
+  readonly horizonSeconds: number;
+  readonly observed: number;
+  readonly tolerance: Tolerance;
+};
+
+export function proposeByDrainTime(input: DrainInput): Proposal {
+  const { depth, arrivalsPerSecond, ratePerInstance, horizonSeconds, observed, tolerance } = input;
+  const load = (depth + arrivalsPerSecond * horizonSeconds) / (ratePerInstance * horizonSeconds);
+  const ratio = observed === 0 ? null : load / observed;
+  const measured = measure(depth, ratio, observed);
+  if (ratio !== null && isWithinTolerance(ratio, tolerance)) {
+    return { outcome: 'keep', cause: 'within-tolerance', load, measured };
+  }
+  return { outcome: 'value', count: saturateUp(load), load, measured };
+}
