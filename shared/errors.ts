@@ -34,6 +34,8 @@ export type ErrorCode =
   | 'docker.failed'
   | 'request.invalid'
   | 'request.unauthorized'
+  | 'agent.not-connected'
+  | 'coordinator.unreachable'
   | 'not-found';
 
 /** An error with a stable code, an optional hint (what to do about it) and an optional cause. */

@@ -1,0 +1,108 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { BerthError } from '../../shared/errors.ts';
+import { phaseSchema } from '../../shared/protocol.ts';
+import type { AgentRecord } from '../agents/agent-record.ts';
+import type { ApiContext } from './api-context.ts';
+import { pageItems } from './page.ts';
+import { ok, problems } from './responses.ts';
+import { agentSchema, cursorQuery, limitQuery, pageOf } from './schemas.ts';
+import { viewAgent } from './views.ts';
+
+const id = z
+  .string()
+  .min(1)
+  .max(253)
+  .openapi({ param: { name: 'id', in: 'path' } });
+
+const agents = createRoute({
+  method: 'get',
+  path: '/api/v1/agents',
+  summary: 'Every agent that is known, connected or not',
+  tags: ['agents'],
+  request: {
+    query: z.object({
+      service: z.string().min(1).max(253).optional(),
+      phase: z.enum(phaseSchema.options).optional(),
+      connected: z.enum(['true', 'false']).optional(),
+      cursor: cursorQuery,
+      limit: limitQuery(1000),
+    }),
+  },
+  responses: { 200: ok('Agents', pageOf(agentSchema)), ...problems(400) },
+});
+
+const agent = createRoute({
+  method: 'get',
+  path: '/api/v1/agents/{id}',
+  summary: 'One agent',
+  tags: ['agents'],
+  request: { params: z.object({ id }) },
+  responses: { 200: ok('The agent', agentSchema), ...problems(400, 404) },
+});
+
+const drain = createRoute({
+  method: 'post',
+  path: '/api/v1/agents/{id}/drain',
+  summary: 'Tell an agent to leave traffic, or to come back',
+  tags: ['agents'],
+  request: {
+    params: z.object({ id }),
+    body: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: z.object({
+            drain: z.boolean().default(true).openapi({ description: 'false: come back' }),
+            reason: z.string().min(1).max(1000),
+          }),
+        },
+      },
+    },
+  },
+  responses: {
+    202: ok('The agent was told; its phase shows when it has done so', agentSchema),
+    ...problems(400, 404, 409, 413),
+  },
+});
+
+export function agentRoutes(app: OpenAPIHono, context: ApiContext): void {
+  const { registry, clock, audit } = context;
+  const find = (wanted: string): AgentRecord => {
+    const record = registry.get(wanted);
+    if (record === undefined) throw new BerthError('not-found', `there is no agent ${wanted}`);
+    return record;
+  };
+  app.openapi(agents, (c) => {
+    const { service, phase, connected, cursor, limit } = c.req.valid('query');
+    const found = registry
+      .list()
+      .filter((record) => service === undefined || record.service === service)
+      .filter((record) => phase === undefined || record.phase === phase)
+      .filter((record) => connected === undefined || record.connected === (connected === 'true'));
+    const { items, ...rest } = pageItems(found, (record) => record.id, cursor, limit);
+    return c.json({ items: items.map((record) => viewAgent(record, clock.monotonic())), ...rest }, 200);
+  });
+  app.openapi(agent, (c) => c.json(viewAgent(find(c.req.valid('param').id), clock.monotonic()), 200));
+  app.openapi(drain, (c) => {
+    const record = find(c.req.valid('param').id);
+    const { drain: leave, reason } = c.req.valid('json');
+    if (!registry.drain(record.id, leave, reason)) {
+      throw new BerthError('agent.not-connected', `agent ${record.id} has no session`, {
+        hint: 'it can be told when it is connected again',
+      });
+    }
+    const { id: agentId, service, container, hostname: host } = record;
+    const event = leave ? 'agent.drain-requested' : 'agent.return-requested';
+    audit.record({
+      event,
+      actor: 'operator',
+      reason,
+      outcome: 'ok',
+      agent: agentId,
+      service,
+      container,
+      host,
+    });
+    return c.json(viewAgent(record, clock.monotonic()), 202);
+  });
+}

@@ -1,0 +1,104 @@
+// The HTTP API: who may ask, how much, and what happens when there is no answer. The routes are in their own files.
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { agentRoutes } from './agent-routes.ts';
+import type { ApiContext } from './api-context.ts';
+import { auditRoutes } from './audit-routes.ts';
+import { bearerCheck } from './bearer.ts';
+import { eventRoutes } from './event-routes.ts';
+import { healthRoutes } from './health-routes.ts';
+import { homePage } from './home-page.ts';
+import { foreignRequest } from './host-check.ts';
+import { openApiDocument } from './openapi-document.ts';
+import { problem, problemOf } from './problem.ts';
+import { slotRoutes } from './slot-routes.ts';
+
+const maxBodyBytes = 1024 * 1024;
+
+export function createApp(context: ApiContext): OpenAPIHono {
+  const app = new OpenAPIHono({
+    defaultHook: (result, c) => {
+      if (result.success) return;
+      const errors = result.error.issues.map((issue) => ({
+        where: [result.target, ...issue.path].join('.'),
+        message: issue.message,
+      }));
+      const detail = errors.map(({ where, message }) => `${where}: ${message}`).join('; ');
+      return problem(c, 400, detail, { code: 'request.invalid', errors });
+    },
+  });
+  app.onError((error, c) => problemOf(c, error, context.log));
+  app.use(headers);
+  app.use(guard(context));
+  app.use(
+    bodyLimit({
+      maxSize: maxBodyBytes,
+      onError: (c) => problem(c, 413, `a body may have ${maxBodyBytes} bytes`, { code: 'request.invalid' }),
+    }),
+  );
+
+  app.get('/', (c) => c.html(homePage));
+  healthRoutes(app, context);
+  slotRoutes(app, context);
+  agentRoutes(app, context);
+  auditRoutes(app, context);
+  eventRoutes(app, context);
+  const document = JSON.stringify(openApiDocument(app));
+  app.get('/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }));
+
+  const paths = app.routes
+    .filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => ({ method, path: pathPattern(path) }));
+  app.notFound((c) => {
+    const allowed = new Set(paths.filter(({ path }) => path.test(c.req.path)).map(({ method }) => method));
+    if (allowed.size === 0) {
+      return problem(c, 404, `there is nothing at ${c.req.path}`, {
+        code: 'not-found',
+        hint: '/openapi.json lists what there is',
+      });
+    }
+    c.header('allow', [...allowed].join(', '));
+    return problem(c, 405, `${c.req.path} does not know ${c.req.method}`, { code: 'request.invalid' });
+  });
+  return app;
+}
+
+/** `/agents/:id` as an expression. */
+function pathPattern(path: string): RegExp {
+  const parts = path
+    .split('/')
+    .map((part) => (part.startsWith(':') ? '[^/]+' : part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')));
+  return new RegExp(`^${parts.join('/')}$`);
+}
+
+const headers: MiddlewareHandler = async (c, next) => {
+  await next();
+  c.header('x-content-type-options', 'nosniff');
+  c.header('content-security-policy', "default-src 'self'; frame-ancestors 'none'");
+  c.header('referrer-policy', 'no-referrer');
+  if (!c.res.headers.has('cache-control')) c.header('cache-control', 'no-store');
+};
+
+/** Health and the page of links are open to all; for the rest the token is needed, or without one a local caller. */
+function guard(context: ApiContext): MiddlewareHandler {
+  const mayPass = bearerCheck(context.token);
+  const open = new Set(['/', '/livez', '/readyz', ...(context.metricsOpen ? ['/metrics'] : [])]);
+  return async (c, next) => {
+    if (context.token === undefined) {
+      const foreign = foreignRequest(c.req.header('host'), c.req.header('origin'));
+      if (foreign !== undefined) {
+        const hint = 'without BERTH_TOKEN only local callers are served: set it to be asked from elsewhere';
+        return problem(c, 403, foreign, { code: 'request.unauthorized', hint });
+      }
+    }
+    const authorization = c.req.header('authorization');
+    if (!open.has(c.req.path) && !mayPass(authorization)) {
+      c.header('www-authenticate', 'Bearer realm="berth"');
+      const detail = authorization === undefined ? 'no token was shown' : 'the token is another one';
+      const hint = 'send the header "Authorization: Bearer TOKEN" with the value of BERTH_TOKEN';
+      return problem(c, 401, detail, { code: 'request.unauthorized', hint });
+    }
+    return next();
+  };
+}
