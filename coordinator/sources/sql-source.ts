@@ -1,0 +1,81 @@
+// One number from a database: one row with one column. The query runs in a read-only transaction on a connection of
+// its own, is stopped by the database itself at the deadline, and no more than two rows are ever fetched.
+import type { SourceOf } from '../policy/source-schema.ts';
+import {
+  type Credentials,
+  hidingSecrets,
+  readCredentials,
+  readTls,
+  type TlsMaterial,
+} from './credentials.ts';
+import { ReadingError } from './reading-error.ts';
+import { readingNumber } from './reading-number.ts';
+import { abandonAt } from './shared-read.ts';
+import type { ReadContext, Source } from './source.ts';
+import { mysqlRows } from './sql-mysql.ts';
+import { postgresRows } from './sql-postgres.ts';
+import { sqliteRows } from './sql-sqlite.ts';
+
+export interface SqlQuestion {
+  readonly url: URL;
+  readonly query: string;
+  readonly credentials: Credentials;
+  readonly tls: TlsMaterial | undefined;
+  readonly signal: AbortSignal;
+  readonly deadlineMs: number;
+}
+
+/** At most the first two rows, each a list of its columns. */
+export type Rows = readonly (readonly unknown[])[];
+
+const databases: Readonly<Record<string, (question: SqlQuestion) => Promise<Rows>>> = {
+  'mysql:': mysqlRows,
+  'postgres:': postgresRows,
+  'postgresql:': postgresRows,
+  'sqlite:': sqliteRows,
+};
+
+export function sqlSource(config: SourceOf<'sql'>): Source {
+  return {
+    read: async ({ signal, deadlineMs }: ReadContext) => {
+      const credentials = await readCredentials(config.auth);
+      if (credentials.bearer !== undefined)
+        throw new ReadingError(
+          'unauthorized',
+          'databases know no bearer token: give username and passwordFile',
+        );
+      const tls = await readTls(config.tls);
+      const url = new URL(config.url);
+      const ask = databases[url.protocol];
+      if (ask === undefined) throw new ReadingError('refused', `there is no driver for ${url.protocol}`);
+      const query = config.query.replace(/[;\s]+$/, '');
+      const question = { url, query, credentials, tls, signal, deadlineMs };
+      const rows = await hidingSecrets(credentials, () => abandonAt(signal, ask(question)));
+      return { ok: true, shape: 'total', value: onlyNumber(rows), ageMs: 0 };
+    },
+  };
+}
+
+/** @throws ReadingError */
+export function onlyNumber(rows: Rows): number {
+  const [row, second] = rows;
+  if (row === undefined) throw new ReadingError('empty', 'the query gives no row');
+  if (second !== undefined)
+    throw new ReadingError('bad-answer', 'the query gives more than one row', {
+      hint: 'aggregate, e.g. with count(*)',
+    });
+  if (row.length !== 1)
+    throw new ReadingError('bad-answer', `the query gives ${row.length} columns, not one`);
+  return readingNumber(row[0], 'the result of the query');
+}
+
+/** A URL's host without the brackets of an IPv6 address. */
+export function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '');
+}
+
+/** The database that a URL's path names. */
+export function databaseOf(url: URL): string | undefined {
+  const name = decodeURIComponent(url.pathname.slice(1));
+  return name === '' ? undefined : name;
+}
