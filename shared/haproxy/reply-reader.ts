@@ -20,12 +20,13 @@ const end = '\n> ';
 
 export class ReplyReader {
   readonly replies: Reply[] = [];
-  /** What has come after the last whole reply. */
-  rest = '';
   bytes = 0;
   readonly #expected: number;
   readonly #decoder = new StringDecoder('utf8');
-  #searched = 0;
+  /** What has come after the last whole reply, in pieces: joined for each chunk, a long reply would cost its square. */
+  #pieces: string[] = [];
+  /** The last characters of the pieces, since an end may lie across two of them. */
+  #seam = '';
 
   constructor(expected: number) {
     this.#expected = expected;
@@ -35,19 +36,28 @@ export class ReplyReader {
     return this.replies.length >= this.#expected;
   }
 
+  /** What has come after the last whole reply. */
+  get rest(): string {
+    return this.#pieces.join('');
+  }
+
   push(chunk: Buffer): void {
     this.bytes += chunk.length;
-    this.rest += this.#decoder.write(chunk);
+    let text = this.#decoder.write(chunk);
     while (!this.done) {
-      const at = this.rest.indexOf(end, this.#searched);
+      const searched = this.#seam + text;
+      const at = searched.indexOf(end);
       if (at < 0) {
-        // An end may lie across two chunks; what lies before was searched already.
-        this.#searched = Math.max(0, this.rest.length - end.length + 1);
-        return;
+        this.#seam = searched.slice(1 - end.length);
+        break;
       }
-      this.replies.push(parseReply(this.rest.slice(0, at)));
-      this.rest = this.rest.slice(at + end.length);
-      this.#searched = 0;
+      const whole = this.rest + text;
+      const cut = whole.length - searched.length + at;
+      this.replies.push(parseReply(whole.slice(0, cut)));
+      text = whole.slice(cut + end.length);
+      this.#pieces = [];
+      this.#seam = '';
     }
+    this.#pieces.push(text);
   }
 }

@@ -5,7 +5,7 @@
 // end that can be told (`\n> `); without it `del server` ends its reply with one newline and the others with two.
 // Severities (`[3]: …`) tell errors from notices where the text alone does not.
 import { connect, type Socket } from 'node:net';
-import { BerthError } from '../errors.ts';
+import { BerthError, describeError } from '../errors.ts';
 import { type Command, plainAddress } from './commands.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type Reply, ReplyReader } from './reply-reader.ts';
@@ -27,32 +27,23 @@ export interface RuntimeApi {
   transact(commands: readonly Command[], signal?: AbortSignal): Promise<Transaction>;
 }
 
-const maxReplyBytes = 64 * 1024 * 1024;
+/** 5,000 slots are 350 KB; what sends more than this is no Runtime API. */
+const maxReplyBytes = 16 * 1024 * 1024;
 
-async function open(endpoint: Endpoint): Promise<Socket> {
-  if (endpoint.path !== undefined) return connect(endpoint.path);
-  if (endpoint.tls === undefined) return connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
-  const tls = await import('node:tls'); // loading TLS costs milliseconds that most set-ups need not pay
-  const { ca, cert, key } = endpoint.tls;
+type Tls = typeof import('node:tls');
+
+function open({ path, host, port, tls: files, serverName }: Endpoint, tls: Tls | undefined): Socket {
+  if (path !== undefined) return connect(path);
+  if (files === undefined || tls === undefined) return connect({ host, port, noDelay: true });
+  const { ca, cert, key } = files;
   return tls.connect({
-    host: endpoint.host,
-    port: endpoint.port,
+    host,
+    port,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
-    ...(endpoint.serverName === undefined ? {} : { servername: endpoint.serverName }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
   });
-}
-
-function unreachable(endpoint: Endpoint, cause: Error): BerthError {
-  return new BerthError(
-    'haproxy.unreachable',
-    `HAProxy ${endpoint.name} cannot be reached: ${cause.message}`,
-    {
-      hint: 'is `stats socket ipv4@*:9999 level admin` in its global section, and is the port open from here?',
-      cause,
-    },
-  );
 }
 
 /** The Runtime API of one HAProxy. `deadlineMs` bounds each whole transaction. */
@@ -66,9 +57,18 @@ async function transact(
   deadlineMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Transaction> {
+  // Loading TLS costs milliseconds that most set-ups need not pay.
+  const tls = endpoint.tls === undefined ? undefined : await import('node:tls');
   signal?.throwIfAborted();
-  const socket = await open(endpoint);
   return new Promise<Transaction>((resolve, reject) => {
+    let socket: Socket;
+    try {
+      // Made and listened to without a pause: a network that is down fails in the same tick.
+      socket = open(endpoint, tls);
+    } catch (error) {
+      reject(unreachable(endpoint, error)); // a certificate or key that is none
+      return;
+    }
     // `prompt` and `set severity-output` answer too, hence two more.
     const reader = new ReplyReader(commands.length + 2);
     let localAddress: string | undefined;
@@ -78,36 +78,45 @@ async function transact(
       socket.destroy();
       act();
     };
+    const progress = () => `${Math.max(0, reader.replies.length - 2)} of ${commands.length} replies`;
     const timer = setTimeout(() => {
-      const got = Math.max(0, reader.replies.length - 2);
-      const message = `HAProxy ${endpoint.name} gave ${got} of ${commands.length} replies within ${deadlineMs} ms`;
+      const message = `HAProxy ${endpoint.name} gave ${progress()} within ${deadlineMs} ms`;
       const hint = 'is its `stats maxconn` used up, or is this port not its Runtime API?';
       finish(() => reject(new BerthError('haproxy.timeout', message, { hint })));
     }, deadlineMs);
     const onAbort = () => finish(() => reject(signal?.reason));
     signal?.addEventListener('abort', onAbort, { once: true });
-    const onConnect = () => {
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       localAddress = socket.localAddress === undefined ? undefined : plainAddress(socket.localAddress);
-    };
-    socket.once(endpoint.tls === undefined ? 'connect' : 'secureConnect', onConnect);
+    });
     socket.on('error', (error) => finish(() => reject(unreachable(endpoint, error))));
-    socket.on('close', () => finish(() => reject(cutShort(endpoint, reader, commands.length))));
+    socket.on('close', () =>
+      finish(() => reject(badEnd(endpoint, `closed the connection after ${progress()}`, reader.rest))),
+    );
     socket.on('data', (chunk: Buffer) => {
       reader.push(chunk);
       if (reader.done) finish(() => resolve({ replies: reader.replies.slice(2), localAddress }));
       else if (reader.bytes > maxReplyBytes)
-        finish(() => reject(cutShort(endpoint, reader, commands.length)));
+        finish(() =>
+          reject(badEnd(endpoint, `sent ${reader.bytes} bytes and only ${progress()}`, reader.rest)),
+        );
     });
     socket.write(`prompt\nset severity-output number\n${commands.join('\n')}\n`);
   });
 }
 
-function cutShort(endpoint: Endpoint, reader: ReplyReader, expected: number): BerthError {
-  const got = Math.max(0, reader.replies.length - 2);
-  const start = reader.rest.slice(0, 60);
-  return new BerthError(
-    'haproxy.bad-reply',
-    `HAProxy ${endpoint.name} closed the connection after ${got} of ${expected} replies${start === '' ? '' : `; last read: ${JSON.stringify(start)}`}`,
-    { hint: 'is this port its Runtime API, or is it shutting down?' },
-  );
+function unreachable(endpoint: Endpoint, cause: unknown): BerthError {
+  const hint =
+    endpoint.tls === undefined
+      ? 'is `stats socket ipv4@*:9999 level admin` in its global section, and is the port open from here?'
+      : 'is this the TLS port in front of its Runtime API, and do its certificate and the client certificate each come from the CA that the other side names?';
+  const message = `HAProxy ${endpoint.name} cannot be reached: ${describeError(cause)}`;
+  return new BerthError('haproxy.unreachable', message, { hint, cause });
+}
+
+function badEnd(endpoint: Endpoint, what: string, rest: string): BerthError {
+  const last = rest === '' ? '' : `; last read: ${JSON.stringify(rest.slice(0, 60))}`;
+  return new BerthError('haproxy.bad-reply', `HAProxy ${endpoint.name} ${what}${last}`, {
+    hint: 'is this port its Runtime API, does it want TLS, or is it shutting down?',
+  });
 }
