@@ -117,6 +117,8 @@ export type PanicRules = {
   /** Largest factor up and down within one evaluation of the windows; null: no limit. */
   readonly maxScaleUpRate: number | null;
   readonly maxScaleDownRate: number | null;
+  /** A burst that there should be room for, and what one instance can take at most, in units of the target; null: not watched. */
+  readonly burst: { readonly target: number; readonly capacityPerInstance: number } | null;
 };
 
 export type FallbackBehavior = 'static' | 'current' | 'ifHigher' | 'ifLower';

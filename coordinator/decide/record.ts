@@ -19,7 +19,12 @@ export type DecisionInputs = {
   readonly now: Now;
 };
 
-export type PanicRecord = PanicStep & { readonly stable: number; readonly short: number };
+/** `spare`: what is left for a burst; null when that is not watched. */
+export type PanicRecord = PanicStep & {
+  readonly stable: number;
+  readonly short: number;
+  readonly spare: number | null;
+};
 
 export type DecisionRecord = {
   readonly version: 1;

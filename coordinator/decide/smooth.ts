@@ -7,6 +7,9 @@ import { smallestSafeSize } from './safe-after.ts';
 import { compactHistory, type Recommendation, type Stabilized, stabilize } from './stabilize.ts';
 import type { PolicyState } from './state.ts';
 
+/** Demand of one metric in instances, with its tolerance upwards. */
+export type Load = { readonly load: number; readonly toleranceUp: number };
+
 export type SmoothInput = {
   readonly policy: Policy;
   readonly state: PolicyState;
@@ -17,8 +20,7 @@ export type SmoothInput = {
   readonly recorded: number;
   readonly low: number;
   readonly high: number;
-  /** Demand of each metric in instances, with its tolerance upwards. */
-  readonly loads: readonly { readonly load: number; readonly toleranceUp: number }[];
+  readonly loads: readonly Load[];
   /** Panic or a critical alert: the cooldown of an up does not count. */
   readonly urgent: boolean;
   readonly t: number;

@@ -29,7 +29,8 @@ export function proposeByRatio(look: FirstLook, refill: (withUnready: boolean) =
     return { outcome: 'value', count: saturateUp(load), load, measured };
   }
 
-  const filledRatio = refill(withUnready);
+  // At exactly 1 there is no direction to argue against.
+  const filledRatio = ratio === 1 ? ratio : refill(withUnready);
   const basis = ready + missing.length + (withUnready ? unready.length : 0);
   const measured: Measured = { value, average, ratio, basis, filledRatio, unready, missing };
   const load = filledRatio * basis;

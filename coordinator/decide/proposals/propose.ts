@@ -3,7 +3,7 @@ import type { Alert } from '../alerts.ts';
 import { weightOf } from '../alerts.ts';
 import { type ClassRules, classify } from '../classes.ts';
 import { evaluateExpression, type Lookup } from '../evaluate-expression.ts';
-import type { InstanceObservation, PerInstanceReading, TotalReading } from '../observation.ts';
+import type { FailedReading, InstanceObservation, PerInstanceReading, TotalReading } from '../observation.ts';
 import type { Metric, Policy } from '../policy.ts';
 import { saturate } from '../saturate.ts';
 import { rampedValue } from '../schedule.ts';
@@ -119,9 +119,15 @@ function proposeByKind(
     case 'alertScore':
       return proposeByScore(target, memory, context);
     default:
-      if (!reading.ok) return { proposal: invalid(reading.code, reading.message), memory };
+      if (!reading.ok) return { proposal: withoutReading(reading), memory };
       return proposeByReading(metric, reading, memory, context);
   }
+}
+
+/** Too little traffic to judge by is no failure: there is nothing to say. */
+function withoutReading(reading: FailedReading): Proposal {
+  if (reading.code === 'too-few-requests') return { outcome: 'abstain' };
+  return invalid(reading.code, reading.message);
 }
 
 function proposeByReading(

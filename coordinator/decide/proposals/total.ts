@@ -1,6 +1,6 @@
 // One total for the whole service: against one target (HPA: Value), or against a target per instance (HPA: AverageValue).
 import { saturateUp } from '../saturate.ts';
-import { isWithinTolerance, type Tolerance } from '../tolerance.ts';
+import { isWithinTolerance, leaning, type Tolerance } from '../tolerance.ts';
 import { usagePerInstance } from '../usage.ts';
 import { invalid, measure, type Proposal } from './proposal.ts';
 
@@ -22,12 +22,11 @@ export function ratioOf(value: number, target: number): number {
 export function proposeByValue(input: ValueInput): Proposal {
   const { n, value, target, ready, tolerance } = input;
   const ratio = ratioOf(value, target);
-  if (n === 0)
-    return { outcome: 'value', count: saturateUp(ratio), load: ratio, measured: measure(value, ratio) };
-  if (ready === null) return invalid('no-instances', 'there are no instances to multiply by');
-  const measured = measure(value, ratio, ready);
-  const load = ratio * ready;
-  if (isWithinTolerance(ratio, tolerance))
+  if (n > 0 && ready === null) return invalid('no-instances', 'there are no instances to multiply by');
+  const basis = n === 0 ? 1 : (ready ?? 0);
+  const load = ratio * basis;
+  const measured = measure(value, ratio, basis);
+  if (leaning(n, ratio, tolerance) === 'none')
     return { outcome: 'keep', cause: 'within-tolerance', load, measured };
   return { outcome: 'value', count: saturateUp(load), load, measured };
 }
