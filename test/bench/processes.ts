@@ -79,6 +79,10 @@ export async function startProcess(
       });
     });
   });
+  let isAllWritten = false;
+  void exited.then(() => {
+    isAllWritten = true;
+  });
   const stop = async (graceMs = 5000) => {
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
@@ -92,11 +96,17 @@ export async function startProcess(
     exit: () => exit,
     output,
     stdout: () => chunks.map(({ isError, text }) => (isError ? '' : text)).join(''),
-    waitForLine: (pattern, deadlineMs = 10_000) =>
-      until(() => lineOf(output(), pattern) ?? failIfGone(exit, name, output()), {
-        what: `${name} writes a line that matches ${pattern}; it wrote:\n${output()}`,
-        deadlineMs,
-      }),
+    waitForLine: async (pattern, deadlineMs = 10_000) => {
+      const what = `${name} writes a line that matches ${pattern}`;
+      await until(() => lineOf(output(), pattern) !== undefined || isAllWritten, { what, deadlineMs }).catch(
+        (cause: unknown) => {
+          throw new Error(`not within ${deadlineMs} ms: ${what}; it wrote:\n${output()}`, { cause });
+        },
+      );
+      const line = lineOf(output(), pattern);
+      if (line !== undefined) return line;
+      throw new Error(`${name} ended (${exit?.signal ?? exit?.code}) and wrote:\n${output()}`);
+    },
     signal: (signal) => exit === undefined && child.kill(signal),
     killAll: async () => {
       killGroup(child);
@@ -161,11 +171,6 @@ function lineOf(text: string, pattern: RegExp): string | undefined {
     .split('\n')
     .slice(0, -1)
     .find((line) => pattern.test(line));
-}
-
-function failIfGone(exit: Exit | undefined, name: string, output: string): undefined {
-  if (exit !== undefined)
-    throw new Error(`${name} ended (${exit.signal ?? exit.code}) and wrote:\n${output}`);
 }
 
 function endAllWithThisProcess(): void {
