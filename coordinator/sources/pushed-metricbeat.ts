@@ -15,6 +15,8 @@ const documentSchema = z.looseObject({
   // Metricbeat 6 has the module here.
   metricset: z.looseObject({ module: z.string().optional() }).optional(),
   host: named,
+  // Metricbeat 6 names the host here.
+  beat: z.looseObject({ hostname: z.string().optional() }).optional(),
   container: named,
 });
 
@@ -23,7 +25,15 @@ const naming =
 
 /** @throws ZodError; BerthError `request.invalid` */
 export function parseMetricbeat(document: object): PushedMetric[] {
-  const { '@timestamp': at, event, metricset, host, container, ...rest } = documentSchema.parse(document);
+  const {
+    '@timestamp': at,
+    event,
+    metricset,
+    host,
+    beat,
+    container,
+    ...rest
+  } = documentSchema.parse(document);
   const module = event?.module ?? metricset?.module;
   const numbers = module === undefined ? undefined : rest[module];
   if (module === undefined || typeof numbers !== 'object' || numbers === null)
@@ -35,7 +45,11 @@ export function parseMetricbeat(document: object): PushedMetric[] {
   const texts = leaves.flatMap(([path, value]) =>
     typeof value === 'string' && naming.test(path) ? [[path, value] as const] : [],
   );
-  const about = { 'host.name': host?.name, 'container.id': container?.id, 'container.name': container?.name };
+  const about = {
+    'host.name': host?.name ?? beat?.hostname,
+    'container.id': container?.id,
+    'container.name': container?.name,
+  };
   const labels = Object.fromEntries([
     ...Object.entries(about).flatMap(([label, value]) =>
       value === undefined ? [] : [[label, value] as const],
