@@ -1,5 +1,6 @@
 // What a test makes in a Docker Engine carries the label `berth.test=<process id>`, and only that is ever removed:
 // by the process itself when it stops, and by whoever looks next when that process has died.
+import { withLock } from './cache.ts';
 import { isAlive, runProcess } from './processes.ts';
 
 const key = 'berth.test';
@@ -30,5 +31,6 @@ export async function removeLabelled(host: string, isGone: (pid: number) => bool
 
 /** Removes what processes left behind that no longer live. */
 export function removeOrphans(host: string): Promise<void> {
-  return removeLabelled(host, (pid) => !isAlive(pid));
+  // One at a time: what another one has just removed would be an error.
+  return withLock('docker-orphans', () => removeLabelled(host, (pid) => !isAlive(pid)));
 }
