@@ -68,7 +68,7 @@ function dataFolder(database: Values['database']): string {
 }
 
 /** Without a token nobody but this machine may connect. */
-function bindAddress(listen: ListenAddress, hasToken: boolean): ListenAddress {
+export function bindAddress(listen: ListenAddress, hasToken: boolean): ListenAddress {
   const { host, port } = listen;
   if (hasToken || host === 'localhost' || host === '::1' || host.startsWith('127.')) return listen;
   return { host: host.includes(':') ? '::1' : '127.0.0.1', port };
