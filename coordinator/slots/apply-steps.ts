@@ -159,7 +159,7 @@ async function assignAll(
     taken: outcomes[index] === 'taken',
   }));
   const unlock = locked.flatMap(({ lock, taken }) =>
-    taken && lock !== undefined ? [commands.deleteServer(lock)] : [],
+    taken && lock !== undefined ? [commands.deleteLock(lock)] : [],
   );
   const open = openRows(context.templates, backend, rows);
   const writable = locked.filter(({ step, taken }) => taken && open(step)).map(({ step }) => step);

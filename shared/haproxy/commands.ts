@@ -1,7 +1,7 @@
 // The only way to make a Runtime API command. A `;` or a newline in a value would run as a command of its own, and
 // HAProxy accepts `port 99999` as 34463 (HAPROXY.md), so every value is checked here, before anything is sent.
-import { isIP } from 'node:net';
 import { BerthError } from '../errors.ts';
+import { isServerAddress, plainAddress } from './address.ts';
 
 /** One line for the Runtime API whose values have been checked. */
 export type Command = string & { readonly command: unique symbol };
@@ -12,12 +12,15 @@ export interface ServerName {
   name: string;
 }
 
-export type WantedState = 'ready' | 'drain' | 'maint';
+const states = ['ready', 'drain', 'maint'] as const;
+export type WantedState = (typeof states)[number];
 
 const namePattern = /^[A-Za-z0-9_.:-]{1,128}$/;
+/** Lock rows (lock.ts) have the names of their slots in theirs, hence longer ones. */
+const lockPattern = /^(?:break\.)*claim\.[A-Za-z0-9_.:-]{1,300}$/;
 
 function unsafe(what: string, value: unknown, expected: string): BerthError {
-  const shown = JSON.stringify(value) ?? String(value);
+  const shown = (JSON.stringify(value) ?? String(value)).slice(0, 100);
   return new BerthError(
     'haproxy.unsafe-value',
     `${what} ${shown} was not sent to HAProxy: it is not ${expected}`,
@@ -39,16 +42,9 @@ function checkedId(what: string, id: number): number {
   return id;
 }
 
-/** An IPv4-mapped IPv6 address as the IPv4 address that it means; anything else unchanged. */
-export function plainAddress(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  return mapped?.[1] ?? address;
-}
-
 function checkedAddress(address: string): string {
-  // isIP accepts a zone (fe80::1%eth0), which means nothing on HAProxy's machine.
-  if (isIP(address) === 0 || address.includes('%')) throw unsafe('address', address, 'an IP address');
-  return address;
+  if (!isServerAddress(address)) throw unsafe('address', address, 'the IP address of a server');
+  return plainAddress(address);
 }
 
 function checkedPort(port: number): number {
@@ -57,8 +53,18 @@ function checkedPort(port: number): number {
   return port;
 }
 
+function checkedState(state: WantedState): string {
+  if (!states.includes(state)) throw unsafe('state', state, 'ready, drain or maint');
+  return state;
+}
+
 function target(server: ServerName): string {
   return `${checkedName('backend', server.backend)}/${checkedName('server', server.name)}`;
+}
+
+function lockTarget(lock: ServerName): string {
+  if (!lockPattern.test(lock.name)) throw unsafe('lock row', lock.name, 'called claim.… or break.claim.…');
+  return `${checkedName('backend', lock.backend)}/${lock.name}`;
 }
 
 const line = (text: string): Command => text as Command;
@@ -80,8 +86,9 @@ export const commands = {
   setAddress: (server: ServerName, address: string, port: number): Command =>
     line(`set server ${target(server)} addr ${checkedAddress(address)} port ${checkedPort(port)}`),
   setState: (server: ServerName, state: WantedState): Command =>
-    line(`set server ${target(server)} state ${state}`),
+    line(`set server ${target(server)} state ${checkedState(state)}`),
   /** A row in maintenance that takes no traffic; its creation is the test-and-set. */
-  addLock: (server: ServerName): Command => line(`add server ${target(server)} 127.0.0.1:1`),
-  deleteServer: (server: ServerName): Command => line(`del server ${target(server)}`),
+  addLock: (lock: ServerName): Command => line(`add server ${lockTarget(lock)} 127.0.0.1:1`),
+  /** Only ever a lock row: HAProxy deletes the slots of a template just as readily. */
+  deleteLock: (lock: ServerName): Command => line(`del server ${lockTarget(lock)}`),
 };

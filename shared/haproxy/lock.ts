@@ -96,7 +96,7 @@ export async function breakLock(
   const again = findRow(rows, row);
   const stale = again !== undefined && again.secondsSinceChange >= staleSeconds;
   if (elapsed() - started > holdMs) return false;
-  const drop = [...(stale ? [commands.deleteServer(row)] : []), commands.deleteServer(breaker)];
+  const drop = [...(stale ? [commands.deleteLock(row)] : []), commands.deleteLock(breaker)];
   await api.transact(drop, signal);
   return stale;
 }
@@ -161,7 +161,7 @@ export async function withLock<T>(
   } finally {
     if (elapsed() - started <= holdMs) {
       // A row that cannot be given back goes stale and is broken by the next one who wants the slot.
-      await api.transact([commands.deleteServer(lock)]).catch(() => undefined);
+      await api.transact([commands.deleteLock(lock)]).catch(() => undefined);
     }
   }
 }

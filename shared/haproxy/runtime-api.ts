@@ -6,7 +6,8 @@
 // Severities (`[3]: …`) tell errors from notices where the text alone does not.
 import { connect, type Socket } from 'node:net';
 import { BerthError, describeError } from '../errors.ts';
-import { type Command, plainAddress } from './commands.ts';
+import { plainAddress } from './address.ts';
+import type { Command } from './commands.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type Reply, ReplyReader } from './reply-reader.ts';
 

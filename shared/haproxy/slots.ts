@@ -7,6 +7,7 @@
 // template's only with a port that several slots in maintenance share, or if none is shared.
 import { isIPv4 } from 'node:net';
 import { BerthError } from '../errors.ts';
+import { isUnspecified } from './address.ts';
 import type { ServerName } from './commands.ts';
 import type { ServerRow } from './servers-state.ts';
 
@@ -44,8 +45,6 @@ export type SlotState = 'ready' | 'drain' | 'maint' | 'down' | 'free';
 export const holds = (row: ServerRow, app: AppAddress): boolean =>
   row.address === app.address && row.port === app.port;
 
-const isUnspecified = (address: string): boolean =>
-  address === '' || address === '-' || address === '0.0.0.0' || address === '::';
 const isLoopback = (address: string): boolean =>
   isIPv4(address) ? address.startsWith('127.') : address === '::1';
 
