@@ -49,7 +49,49 @@ async function createAudit(db: Kysely<Tables>): Promise<void> {
   await db.schema.createIndex('audit_event').on('audit').columns(['event', 'id']).execute();
 }
 
+async function createAlerts(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('alert_inbox')
+    .addColumn('id', 'varchar(32)', (column) => column.primaryKey())
+    .addColumn('fingerprint', 'varchar(253)', (column) => column.notNull())
+    .addColumn('dialect', 'varchar(16)', (column) => column.notNull())
+    .addColumn('name', 'varchar(253)')
+    .addColumn('service', 'varchar(253)')
+    .addColumn('container', 'varchar(253)')
+    .addColumn('action', 'varchar(32)')
+    .addColumn('severity', 'varchar(253)')
+    .addColumn('status', 'varchar(16)', (column) => column.notNull())
+    .addColumn('state', 'varchar(16)', (column) => column.notNull())
+    .addColumn('reason', 'text', (column) => column.notNull())
+    .addColumn('repeats', 'integer', (column) => column.notNull())
+    .addColumn('starts_at', 'bigint')
+    .addColumn('received_at', 'bigint', (column) => column.notNull())
+    .addColumn('heard_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint')
+    .addColumn('ended_at', 'bigint')
+    .addColumn('signal', 'text')
+    .addColumn('document', 'text')
+    .execute();
+  await db.schema
+    .createIndex('alert_inbox_received')
+    .on('alert_inbox')
+    .columns(['received_at', 'id'])
+    .execute();
+  await db.schema.createIndex('alert_inbox_expires').on('alert_inbox').column('expires_at').execute();
+  await db.schema.createIndex('alert_inbox_ended').on('alert_inbox').column('ended_at').execute();
+  await db.schema
+    .createTable('alert_silences')
+    .addColumn('id', 'varchar(64)', (column) => column.primaryKey())
+    .addColumn('matchers', 'text', (column) => column.notNull())
+    .addColumn('until_at', 'bigint', (column) => column.notNull())
+    .addColumn('actor', 'varchar(253)', (column) => column.notNull())
+    .addColumn('reason', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute();
+}
+
 export const migrations: Record<string, Migration> = {
   '2026-01-agents': { up: createAgents },
   '2026-02-audit': { up: createAudit },
+  '2026-03-alerts': { up: createAlerts },
 };

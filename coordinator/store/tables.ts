@@ -39,7 +39,43 @@ export interface AuditTable {
   details: string | null;
 }
 
+export interface AlertInboxTable {
+  id: string;
+  fingerprint: string;
+  dialect: string;
+  name: string | null;
+  service: string | null;
+  container: string | null;
+  action: string | null;
+  severity: string | null;
+  status: string;
+  state: string;
+  reason: string;
+  repeats: number;
+  starts_at: number | null;
+  received_at: number;
+  heard_at: number;
+  expires_at: number | null;
+  ended_at: number | null;
+  /** JSON object (alert-signal.ts). */
+  signal: string | null;
+  /** The document itself when it could not be read, clipped. */
+  document: string | null;
+}
+
+export interface AlertSilencesTable {
+  id: string;
+  /** JSON object. */
+  matchers: string;
+  until_at: number;
+  actor: string;
+  reason: string;
+  created_at: number;
+}
+
 export interface Tables {
   agents: AgentsTable;
   audit: AuditTable;
+  alert_inbox: AlertInboxTable;
+  alert_silences: AlertSilencesTable;
 }

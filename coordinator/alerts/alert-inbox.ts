@@ -1,0 +1,323 @@
+// The inbox: documents in, live alerts out.
+//
+//   document ── parse ──► signal ── judge against what is known ──► pool (memory) ──► active(), demands()
+//                │                                                    └─► row ──► database, behind (inbox-writer.ts)
+//                └─ cannot be read: a failed row with what is wrong and how to mend it
+//
+// INVARIANTS
+// 1. Each document has an outcome of its own, whatever the others are. `accept` rejects only before it took any.
+// 2. Memory decides what acts; the database follows, and is where a later run takes it up again.
+// 3. Ages and times to live run on the monotonic clock; rows and silences speak wall time.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock } from '../../shared/clock.ts';
+import { BerthError, describeError } from '../../shared/errors.ts';
+import type { Log } from '../../shared/log.ts';
+import type { AuditEntry } from '../audit/audit-entry.ts';
+import type { Alert } from '../decide/alerts.ts';
+import type { Store } from '../store/store.ts';
+import { alertEntry, silenceEntry } from './alert-audit.ts';
+import { type AlertDemand, type AlertWeights, alertOf, demandOf } from './alert-demand.ts';
+import { AlertPool, type KnownAlert, rememberMs } from './alert-pool.ts';
+import type { AlertSignal, ContainerRef, Dialect } from './alert-signal.ts';
+import { endedRow, type InboxRow, restoredEntry, wallOf } from './inbox-row.ts';
+import {
+  deleteInboxRows,
+  type InboxFilter,
+  type InboxPage,
+  loadFirings,
+  selectInboxRows,
+} from './inbox-table.ts';
+import { InboxWriter } from './inbox-writer.ts';
+import type { Now } from './judge-alert.ts';
+import { describeSilence, type Silence } from './silence.ts';
+import { type NewSilence, Silences } from './silences.ts';
+import { loadSilences } from './silences-table.ts';
+import { type DocumentOutcome, takeDocument } from './take-document.ts';
+
+const tickMs = 1000;
+const pruneEveryMs = 3_600_000;
+const documentsAtOnce = 200;
+
+export interface Outcome extends DocumentOutcome {
+  /** Its place in the batch. */
+  index: number;
+  /** False: in memory, and not in the database yet. */
+  stored: boolean;
+}
+
+export interface AlertInboxOptions {
+  store: Store;
+  log: Log;
+  clock: Clock;
+  /** Where acts are told; the audit. */
+  record?: ((entry: AuditEntry) => void) | undefined;
+  /** Which service a container belongs to; asked for alerts that name a container only. */
+  serviceOf?: ((container: ContainerRef) => string | undefined) | undefined;
+  /** Alerts known at once, ended ones among them. */
+  limit?: number;
+  /** Rows that may wait for the database. */
+  waitingLimit?: number;
+  /** How long rows are kept. */
+  keepMs?: number;
+}
+
+export class AlertInbox {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #record: (entry: AuditEntry) => void;
+  readonly #serviceOfContainer: (container: ContainerRef) => string | undefined;
+  readonly #keepMs: number;
+  readonly #pool: AlertPool;
+  readonly #writer: InboxWriter;
+  readonly #silences: Silences;
+  readonly #listeners = new Set<() => void>();
+  #loaded = false;
+  #prunedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: AlertInboxOptions) {
+    this.#store = options.store;
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#record = options.record ?? (() => {});
+    this.#serviceOfContainer = options.serviceOf ?? (() => undefined);
+    this.#keepMs = options.keepMs ?? 30 * 24 * 3_600_000;
+    this.#pool = new AlertPool(options.limit);
+    this.#writer = new InboxWriter({
+      store: options.store,
+      log: options.log,
+      clock: options.clock,
+      ...(options.waitingLimit === undefined ? {} : { limit: options.waitingLimit }),
+    });
+    this.#silences = new Silences((silence) => this.#writer.putSilence(silence));
+  }
+
+  /**
+   * Takes in documents, each for itself. Resolves once their rows are written, or cannot be for now.
+   * @throws BerthError `database.unavailable` when too many rows wait for the database; then none was taken
+   */
+  async accept(documents: readonly unknown[], dialect: Dialect): Promise<Outcome[]> {
+    if (this.#writer.full) {
+      const { rows, reason = 'unknown' } = this.#writer.waiting;
+      throw new BerthError('database.unavailable', `${rows} alerts wait for the database: ${reason}`, {
+        hint: 'send them again later',
+      });
+    }
+    const outcomes: Omit<Outcome, 'stored'>[] = [];
+    for (const [index, document] of documents.entries()) {
+      // A burst must not keep the heartbeats of agents waiting.
+      if (index > 0 && index % documentsAtOnce === 0) await nextTurn();
+      outcomes.push({ index, ...this.#take(document, dialect) });
+    }
+    if (outcomes.some(({ state }) => state === 'unprocessed' || state === 'processed')) this.#changed();
+    const stored = await this.#writer.flush();
+    return outcomes.map((outcome) => ({ ...outcome, stored }));
+  }
+
+  /** The live alerts of a service for `decide`: not silenced; those by name only where `weights.byName` has the name. */
+  active(service: string, weights: AlertWeights = {}, monotonic = this.#clock.monotonic()): Alert[] {
+    const now = { ...this.#now(), monotonic };
+    return this.#acting(service, now, weights)
+      .map(({ entry }) => alertOf(entry, now, weights))
+      .filter((alert) => alert !== undefined);
+  }
+
+  /** What the live alerts of a service ask of the plan. */
+  demands(service: string, weights: AlertWeights = {}): AlertDemand[] {
+    const now = this.#now();
+    return this.#acting(service, now, weights)
+      .map(({ entry }) => demandOf(entry, service, now, weights))
+      .filter((demand) => demand !== undefined);
+  }
+
+  /** All live alerts as their rows, oldest first, with the silence that keeps one from acting. */
+  live(): { row: InboxRow; silence: Silence | undefined }[] {
+    const now = this.#now();
+    return this.#pool
+      .live(now)
+      .map(({ entry, row }) => ({ row, silence: this.#silenceOf(entry.signal, now) }));
+  }
+
+  /**
+   * What became of an alert: taken up by a decision or a repair, or the act that it asked for failed. Told again every
+   * round, it is written once.
+   */
+  settle(fingerprint: string, state: 'processed' | 'skipped' | 'failed', reason: string): void {
+    const known = this.#pool.get(fingerprint);
+    if (known !== undefined && known.row.state !== state) {
+      this.#know({ entry: known.entry, row: { ...known.row, state, reason } }, this.#now());
+    }
+  }
+
+  /**
+   * Keeps matching alerts from acting until `until`.
+   * @throws BerthError `request.invalid` when it would match every alert, or is over already
+   */
+  async silence(given: NewSilence): Promise<Silence> {
+    const now = this.#now();
+    const silence = this.#silences.set(given, now.wall);
+    this.#record(silenceEntry('silence.set', silence));
+    for (const { entry, row } of this.#pool.live(now)) {
+      if (row.state !== 'unprocessed' || this.#silenceOf(entry.signal, now) === undefined) continue;
+      this.#know({ entry, row: { ...row, state: 'skipped', reason: describeSilence(silence) } }, now);
+    }
+    this.#changed();
+    await this.#writer.flush();
+    return silence;
+  }
+
+  /** Ends a silence now. False when there is none with this id. */
+  async unsilence(id: string, by: string): Promise<boolean> {
+    const ended = this.#silences.end(id, this.#clock.wall());
+    if (ended === undefined) return false;
+    this.#record(silenceEntry('silence.ended', { ...ended, by }));
+    this.#changed();
+    await this.#writer.flush();
+    return true;
+  }
+
+  /** Those that are not over. */
+  silences(): Silence[] {
+    return this.#silences.list(this.#clock.wall());
+  }
+
+  /** Rows, newest first. @throws BerthError `database.unavailable` */
+  async list(filter: InboxFilter, cursor: string | undefined, limit: number): Promise<InboxPage> {
+    await this.#writer.flush();
+    return this.#store.use((db) => selectInboxRows(db, filter, cursor, limit));
+  }
+
+  /** Calls `listener` whenever other alerts act than before. Returns the way to stop that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Live alerts, and rows that wait for the database with the reason. */
+  status(): { live: number; known: number; waiting: number; reason: string | undefined } {
+    const { rows, reason } = this.#writer.waiting;
+    return { live: this.#pool.liveCount, known: this.#pool.size, waiting: rows, reason };
+  }
+
+  /**
+   * Reads what an earlier run or another coordinator has written, newer over older; to be called at the start and on
+   * becoming leader. False when the database is away; `run` then asks again.
+   */
+  async load(): Promise<boolean> {
+    const now = this.#now();
+    try {
+      const rows = await this.#store.use((db) => loadFirings(db, now.wall, now.wall - rememberMs));
+      const silences = await this.#store.use((db) => loadSilences(db, now.wall));
+      for (const silence of silences) this.#silences.restore(silence);
+      for (const row of rows) {
+        const entry = restoredEntry(row, now);
+        const known = this.#pool.get(row.fingerprint);
+        if (entry !== undefined && (known === undefined || row.heardAt > known.row.heardAt)) {
+          this.#pool.set({ entry, row }, now);
+        }
+      }
+      this.#loaded = true;
+      this.#changed();
+    } catch (error) {
+      const fields = { event: 'alerts.unread', error: describeError(error) };
+      this.#log.warn(fields, 'the alerts of an earlier run are not known yet');
+    }
+    return this.#loaded;
+  }
+
+  /** Ends what nobody repeats, writes what waits, deletes old rows; until aborted, then writes once more. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (!this.#loaded) await this.load();
+      this.expire();
+      await this.#writer.flush();
+      await this.#prune(signal);
+      await this.#clock.sleep(tickMs, signal);
+    }
+    await this.#writer.flush();
+  }
+
+  /** Ends what nobody repeated for its time to live. */
+  expire(): void {
+    const now = this.#now();
+    const overdue = this.#pool.overdue(now);
+    for (const { entry, row } of overdue) {
+      const end = { at: entry.expiresAt, atWall: wallOf(entry.expiresAt, now), why: 'expired' } as const;
+      this.#know({ entry: { ...entry, end }, row: endedRow(row, 'expired', now.wall) }, now);
+      const reason = 'nobody repeated it, and its time to live is over';
+      this.#record(alertEntry('alert.expired', entry.signal, this.#serviceOf(entry.signal), reason));
+    }
+    this.#pool.forget(now);
+    this.#silences.forgetOver(now.wall);
+    if (overdue.length > 0) this.#changed();
+  }
+
+  #take(document: unknown, dialect: Dialect): DocumentOutcome {
+    const now = this.#now();
+    const { outcome, alert, row, told } = takeDocument(document, dialect, {
+      known: (fingerprint) => this.#pool.get(fingerprint),
+      waiting: (id) => this.#writer.get(id),
+      serviceOf: (signal) => this.#serviceOf(signal),
+      silenceOf: (signal) => this.#silenceOf(signal, now),
+      now,
+    });
+    if (alert !== undefined && !this.#know(alert, now)) {
+      const refused = {
+        state: 'failed',
+        reason: `${this.#pool.size} alerts are known, which is the most`,
+      } as const;
+      this.#writer.put({ ...alert.row, ...refused, endedAt: now.wall });
+      return { ...outcome, ...refused };
+    }
+    if (row !== undefined) this.#writer.put(row);
+    if (told !== undefined) this.#record(told);
+    return outcome;
+  }
+
+  /** False when there is no room. */
+  #know(alert: KnownAlert, now: Now): boolean {
+    const kept = this.#pool.set(alert, now);
+    if (kept) this.#writer.put(alert.row);
+    return kept;
+  }
+
+  #acting(service: string, now: Now, weights: AlertWeights): KnownAlert[] {
+    const loose = this.#pool.unaddressed(now).filter(({ entry: { signal } }) => {
+      const of = this.#serviceOf(signal);
+      if (of !== undefined || signal.ask.kind !== 'named') return of === service;
+      return Object.hasOwn(weights.byName ?? {}, signal.name);
+    });
+    return [...this.#pool.ofService(service, now), ...loose].filter(
+      ({ entry }) => this.#silenceOf(entry.signal, now) === undefined,
+    );
+  }
+
+  #serviceOf({ service, container, haproxy }: AlertSignal): string | undefined {
+    return service ?? (container && this.#serviceOfContainer(container)) ?? haproxy?.backend;
+  }
+
+  #silenceOf(signal: AlertSignal, now: Now): Silence | undefined {
+    return this.#silences.of(signal, this.#serviceOf(signal), now.wall);
+  }
+
+  async #prune(signal: AbortSignal): Promise<void> {
+    const { monotonic, wall } = this.#now();
+    if (monotonic - this.#prunedAt < pruneEveryMs) return;
+    this.#prunedAt = monotonic;
+    try {
+      for (let deleted = 1; deleted > 0 && !signal.aborted; ) {
+        deleted = await this.#store.transaction((db) => deleteInboxRows(db, wall - this.#keepMs, 1000));
+      }
+    } catch {
+      // The store remembers the failure, and /readyz tells of it; the next hour asks again.
+    }
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #now(): Now {
+    return { monotonic: this.#clock.monotonic(), wall: this.#clock.wall() };
+  }
+}
