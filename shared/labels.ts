@@ -23,6 +23,7 @@ export const labels = {
   protect: 'berth.protect',
   naming: 'berth.naming',
   /** Berth's own marks on what it makes; nobody need write them. */
+  clone: 'berth.clone',
   parked: 'berth.parked',
   image: 'berth.image',
 } as const;
@@ -72,6 +73,8 @@ export interface LabelSettings {
   readonly protect?: boolean;
   /** What the names of new instances begin with. */
   readonly naming?: string;
+  /** Made by Berth, which may delete it again. */
+  readonly clone?: boolean;
   /** Made for the warm pool. */
   readonly parked?: boolean;
   /** The image reference of an instance that was made by image id, since the reference had moved on. */
@@ -161,6 +164,7 @@ const parsers: { readonly [Key in keyof LabelSettings]-?: Parse<NonNullable<Labe
   availability: flag,
   protect: flag,
   naming: dockerName,
+  clone: flag,
   parked: flag,
   image: reference,
 };
