@@ -12,7 +12,7 @@ export interface DockerEvent {
 }
 
 /** What changes the state, health or networks of a container. */
-export const eventFilters: Record<'type' | 'event', string[]> = {
+export const eventFilters: { type: ('container' | 'network')[]; event: string[] } = {
   type: ['container', 'network'],
   event: [
     ...['create', 'start', 'restart', 'die', 'stop', 'kill', 'oom', 'pause', 'unpause', 'destroy', 'rename'],
