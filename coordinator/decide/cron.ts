@@ -20,7 +20,9 @@ export function cronFault(pattern: string, timeZone: string): string | undefined
     makeCron(pattern, timeZone);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message.replace(/^CronPattern: /, '') : String(error);
+    return error instanceof Error
+      ? error.message.replace(/^CronPattern: (?:configuration )?/, '')
+      : String(error);
   }
 }
 

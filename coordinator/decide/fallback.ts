@@ -24,7 +24,7 @@ export function isFallbackDue(
   t: number,
 ): fallback is Fallback {
   if (fallback === null || failures.count === 0) return false;
-  if (failures.count > fallback.afterFailures) return true;
+  if (fallback.afterFailures !== null && failures.count > fallback.afterFailures) return true;
   return fallback.afterMs !== null && failures.sinceT !== null && t - failures.sinceT >= fallback.afterMs;
 }
 

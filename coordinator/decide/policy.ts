@@ -124,9 +124,9 @@ export type PanicRules = {
 export type FallbackBehavior = 'static' | 'current' | 'ifHigher' | 'ifLower';
 
 export type Fallback = {
-  /** Due after more than this many failed evaluations in a row, … */
-  readonly afterFailures: number;
-  /** … or when all have failed for this long; null: only the number counts. */
+  /** Due after more than this many failed evaluations in a row; null: the number does not count. */
+  readonly afterFailures: number | null;
+  /** Due when all have failed for this long; null: the time does not count. */
   readonly afterMs: number | null;
   readonly replicas: number;
   readonly behavior: FallbackBehavior;

@@ -53,7 +53,7 @@ const haproxy = z
       ),
     backend: z.string().min(1).optional().describe("HAProxy backend (the service's own)"),
     window: duration({ atLeast: 250, atMost: 600_000 })
-      .default(10_000)
+      .prefault('10s')
       .describe('Time over which rates and times are measured'),
     minRequests: z
       .int()
