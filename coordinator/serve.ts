@@ -63,11 +63,12 @@ export async function serve(
     audit,
     log,
     clock,
-    onRound: metrics.round,
+    onRound: (haproxy, ms, outcome) => {
+      metrics.round(haproxy, ms, outcome);
+      streams.slotsChanged(); // what somebody else changed shows in the next look only
+    },
     onRepair: metrics.repaired,
-    onChange: () => streams.slotsChanged(),
   });
-  registry.onChange(() => streams.slotsChanged());
   metrics.watch({
     agents: () => registry.list(),
     slots: () => keeper.slots(),
@@ -105,7 +106,7 @@ export async function serve(
       keepAliveTimeout: 10_000,
       connectionsCheckingInterval: 5000,
     },
-    getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+    getRequestListener(app.fetch),
   );
   server.timeout = idleMs;
   sessions.attach(server);

@@ -61,7 +61,7 @@ const drain = createRoute({
   },
   responses: {
     202: ok('The agent was told; its phase shows when it has done so', agentSchema),
-    ...problems(400, 404, 409, 413),
+    ...problems(400, 404, 409, 413, 415),
   },
 });
 

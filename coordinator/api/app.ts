@@ -15,6 +15,7 @@ import { problem, problemOf } from './problem.ts';
 import { slotRoutes } from './slot-routes.ts';
 
 const maxBodyBytes = 1024 * 1024;
+const allRoutes = [healthRoutes, slotRoutes, agentRoutes, auditRoutes, eventRoutes];
 
 export function createApp(context: ApiContext): OpenAPIHono {
   const app = new OpenAPIHono({
@@ -34,16 +35,15 @@ export function createApp(context: ApiContext): OpenAPIHono {
   app.use(
     bodyLimit({
       maxSize: maxBodyBytes,
-      onError: (c) => problem(c, 413, `a body may have ${maxBodyBytes} bytes`, { code: 'request.invalid' }),
+      onError: (c) => {
+        c.header('connection', 'close'); // what is left of the body is not waited for
+        return problem(c, 413, `a body may have ${maxBodyBytes} bytes`, { code: 'request.invalid' });
+      },
     }),
   );
 
   app.get('/', (c) => c.html(homePage));
-  healthRoutes(app, context);
-  slotRoutes(app, context);
-  agentRoutes(app, context);
-  auditRoutes(app, context);
-  eventRoutes(app, context);
+  for (const routes of allRoutes) routes(app, context);
   const document = JSON.stringify(openApiDocument(app));
   app.get('/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }));
 

@@ -6,7 +6,7 @@ import { describeError, type ErrorCode, isBerthError } from '../../shared/errors
 import type { Log } from '../../shared/log.ts';
 import type { Problem } from './schemas.ts';
 
-export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 500 | 502 | 503;
+export type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 500 | 502 | 503;
 
 const titles: Record<ProblemStatus, string> = {
   400: 'Bad request',
@@ -16,6 +16,7 @@ const titles: Record<ProblemStatus, string> = {
   405: 'Method not allowed',
   409: 'Conflict',
   413: 'Content too large',
+  415: 'Unsupported media type',
   422: 'Unprocessable content',
   500: 'Internal error',
   502: 'Bad gateway',
@@ -60,8 +61,9 @@ export function problemOf(c: Context, error: unknown, log: Log): Response {
     const hint = error.hint === undefined ? {} : { hint: error.hint };
     return problem(c, status, error.message, { code: error.code, ...hint });
   }
-  if (error instanceof HTTPException && error.status === 400) {
-    return problem(c, 400, error.message, { code: 'request.invalid' });
+  if (error instanceof HTTPException && (error.status === 400 || error.status === 415)) {
+    const detail = error.status === 415 ? 'the body is not called application/json' : error.message;
+    return problem(c, error.status, detail, { code: 'request.invalid' });
   }
   const { method, path } = c.req;
   log.error(

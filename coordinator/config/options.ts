@@ -96,7 +96,7 @@ export const options = {
     'haproxy.observeInterval',
     types.observe,
     '200ms',
-    'How often each HAProxy is looked at; a difference is repaired in the same round',
+    'How often each HAProxy is looked at',
   ),
   listen: withDefault(
     'BERTH_LISTEN',
@@ -124,7 +124,7 @@ export const options = {
     'database',
     types.database,
     'sqlite:/data/berth.db',
-    'Where agents and the audit are kept: `sqlite:PATH`, `mysql://user:password@host/name` (MariaDB too) or `postgres://user:password@host/name`',
+    'Where agents and the audit are kept; MariaDB is `mysql://` too',
     { fromFile: true, secret: true },
   ),
   auditJournal: optional(

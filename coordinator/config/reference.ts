@@ -5,19 +5,19 @@ export function formatReference(): string {
   const rows = Object.values<Option>(options).map((option) => {
     const env = option.fromFile === true ? `\`${option.env}\`, \`${option.env}_FILE\`` : `\`${option.env}\``;
     const value = option.required ? 'required' : option.default === undefined ? '' : `\`${option.default}\``;
-    return `| ${env} | \`${option.key}\` | ${value} | ${option.description}. ${expects(option)} |`;
+    return `| ${env} | \`${option.key}\` | ${value} | ${option.description} | ${option.type.expects} |`;
   });
   return `# Configuration of the coordinator
 
-Made from \`coordinator/config/options.ts\`; do not edit by hand.
+<!-- Generated from coordinator/config/options.ts by \`node coordinator/api/generate.ts\`; do not edit. -->
 
 \`berth serve\` reads the environment, and a YAML file when \`--config FILE\` or \`BERTH_CONFIG\` names one. A variable goes
 before the file, the file before the default. Dots in a key are levels (\`haproxy.port\` is \`port:\` under \`haproxy:\`); a
 list may be written as one or with commas. A key that is not in this table, and a value that cannot be used, end the start
 with exit code 64 and one line for each problem. Durations are written \`250ms\`, \`5s\`, \`2m\`, \`1h\`, \`7d\`.
 
-| variable | key in the file | default | meaning |
-| --- | --- | --- | --- |
+| variable | key in the file | default | meaning | value |
+| --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
 \`…_FILE\` (in the YAML file \`…File\`: \`tokenFile\`) names a file that holds the value, as Docker secrets do.
@@ -31,9 +31,4 @@ tokenFile: /run/secrets/berth
 database: sqlite:/data/berth.db
 \`\`\`
 `;
-}
-
-function expects(option: Option): string {
-  const text = option.type.expects;
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`.replaceAll('|', '\\|');
 }

@@ -1,16 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../bench/wait.ts';
 
-/** Waits until `look` gives something other than undefined or false, and returns it; fails after `ms` naming `what`. */
-export async function eventually<T>(
-  what: string,
-  look: () => T | undefined | false | Promise<T | undefined | false>,
-  ms = 15_000,
-): Promise<T> {
-  const deadline = performance.now() + ms;
-  for (;;) {
-    const value = await look();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
-    await delay(10);
-  }
+/** `until` with the text first, for the many short waits of these tests. */
+export function eventually<T>(what: string, condition: () => T | Promise<T>, deadlineMs = 15_000) {
+  return until(condition, { what, deadlineMs, everyMs: 10 });
 }
