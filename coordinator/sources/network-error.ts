@@ -13,7 +13,7 @@ export function networkError(error: unknown): ReadingError {
       hint: 'is this the right port?',
       cause: error,
     });
-  if (/CERT|SELF_SIGNED|TLS|SSL|EPROTO/.test(code))
+  if (/CERT|SELF_SIGNED|VERIFY|TLS|SSL|EPROTO/.test(code))
     return new ReadingError('unreachable', `TLS failed: ${why}`, {
       hint: 'check `tls.ca`, `tls.cert` and `tls.key`, and the name in the certificate',
       cause: error,

@@ -20,7 +20,8 @@ export async function postgresRows(question: SqlQuestion): Promise<Rows> {
     ...(credentials.username === undefined ? {} : { user: credentials.username }),
     ...(credentials.password === undefined ? {} : { password: credentials.password }),
     ...(database === undefined ? {} : { database }),
-    ssl: tls === undefined ? false : { ...tls },
+    // With the host an address is checked against the certificate too; a name is anyway.
+    ssl: tls === undefined ? false : { ...tls, host: hostOf(url) },
     statement_timeout: Math.ceil(deadlineMs),
     application_name: 'berth',
   });
