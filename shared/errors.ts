@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'database.unavailable'
   | 'docker.unavailable'
   | 'docker.failed'
+  | 'docker.not-cloneable'
   | 'request.invalid'
   | 'request.unauthorized'
   | 'agent.not-connected'
