@@ -1,9 +1,9 @@
 // The agent's log: JSON lines to stderr, which it shares with the app, in the form that pino gives them (level, time,
 // fields, msg). Not pino itself: of the 15 ms that the agent's start may cost it would take 6, and of the bundle's 45 KB
-// a fifth. Lines are written at once, so that a crash loses none; but a reader that does not keep up must neither stop
-// the agent (a Node app makes a shared pipe non-blocking, and a write then fails with EAGAIN) nor make it grow: up to
-// 64 KB wait for the next line, what is beyond that is dropped.
-import { writeSync } from 'node:fs';
+// a fifth. Lines are written at once, so that a crash loses none. But a reader that does not keep up must neither stop
+// the agent nor make it grow: a pipe is opened once more, without blocking (the app's own end must go on blocking), up
+// to 64 KB wait for the next line, and what is beyond that is dropped.
+import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import type { Log } from '../shared/log.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -20,8 +20,18 @@ const ranks: Readonly<Record<LogLevel, number>> = {
 
 const maxWaiting = 64 * 1024;
 
-/** Writes to stderr without ever waiting for its reader. */
+/** stderr, as a pipe that does not block where it is a pipe that can be opened; sockets and files stay as they are. */
+function openStderr(): number {
+  try {
+    if (fstatSync(2).isFIFO()) return openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    // no /proc, or the pipe is another user's
+  }
+  return 2;
+}
+
 class StderrWriter {
+  readonly #fd = openStderr();
   #waiting = '';
 
   write(line: string): void {
@@ -29,7 +39,7 @@ class StderrWriter {
     while (this.#waiting !== '') {
       const bytes = Buffer.from(this.#waiting);
       try {
-        const written = writeSync(2, bytes);
+        const written = writeSync(this.#fd, bytes);
         this.#waiting = bytes.subarray(written).toString();
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? error.code : undefined;

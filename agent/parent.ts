@@ -5,7 +5,7 @@
 //      ├── a probe gave the app up ──► out of traffic, at most a second ──► TERM ── grace ──► KILL
 //      └── the app ends, now or at any point above ──► slot to maintenance and released ──► its exit code
 import type { Clock } from '../shared/clock.ts';
-import { isBerthError } from '../shared/errors.ts';
+import { describeError, isBerthError } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import { type AppExit, AppProcess, type AppStart, exitCodeOf } from './app-process.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -58,7 +58,7 @@ export class Parent {
       app = await AppProcess.start(start);
     } catch (error) {
       if (!isBerthError(error)) throw error;
-      log.error({ event: 'app.start-failed', code: error.code, hint: error.hint }, error.message);
+      log.error({ event: 'app.start-failed', code: error.code }, describeError(error));
       return isBerthError(error, 'app.not-found') ? exitCodes.notFound : exitCodes.notExecutable;
     }
     this.#app = app;
