@@ -2,6 +2,7 @@
 import { nextBackOff } from './backoff.ts';
 import { applyGuards } from './guards.ts';
 import type { Plan } from './plan.ts';
+import type { Policy } from './policy.ts';
 import type { ReasonCode, Turn } from './reasons.ts';
 import type { Decided, DecisionRecord, Outcome } from './record.ts';
 import { directionOf } from './saturate.ts';
@@ -95,6 +96,15 @@ function remember(scene: Scene, plan: Plan, outcome: Outcome, backOff: PolicySta
     downs: action === 'down' ? storeScaleEvent(state.downs, change, policy.scaleDown, t) : state.downs,
     lastUpAt: action === 'up' ? t : state.lastUpAt,
     lastDownAt: action === 'down' ? t : state.lastDownAt,
-    idle: to === idleSize && (own ? plan.code !== 'Override' && plan.code !== 'PausedAt' : isIdle),
+    idle: to === idleSize && (own ? isOwnIdea(plan) && canWake(policy) : isIdle),
   };
+}
+
+/** A size set by hand is not the policy's to leave. */
+function isOwnIdea({ code }: Plan): boolean {
+  return code !== 'Override' && code !== 'PausedAt';
+}
+
+function canWake({ metrics, schedules }: Policy): boolean {
+  return schedules.length > 0 || metrics.some(({ activeAbove }) => activeAbove !== null);
 }

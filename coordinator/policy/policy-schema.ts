@@ -125,7 +125,7 @@ const panic = z
   })
   .describe('React to spikes at once and hold on; needs a source that is read every two seconds or faster');
 
-const fallback = z
+export const fallbackSchema = z
   .strictObject({
     afterFailures: z
       .int()
@@ -217,7 +217,7 @@ export const policySchema = z
     behavior: behavior.optional(),
     activation: activation.optional(),
     panic: panic.optional(),
-    fallback: fallback.optional(),
+    fallback: fallbackSchema.optional(),
     schedules: z.array(scheduleSchema).max(100).default([]).describe('Floors and ceilings by calendar'),
     holidays: z
       .array(z.iso.date())

@@ -27,6 +27,9 @@ import { instanceFrom, metric, policy, toleranceFrom } from './policies.ts';
 /** Thousandths in 1, for metrics other than CPU. */
 const thousandths = 1000;
 
+/** What a 64-bit total can hold. */
+const largestTotal = 2 ** 63;
+
 export function targetFrom(input: Input): Metric['target'] {
   const type = textOf(input, input['metricType'] === undefined ? 'type' : 'metricType');
   const target = (numberOrNull(input, 'targetMilli') ?? 0) / thousandths;
@@ -77,7 +80,10 @@ const replicaCalc: Adapter = (input) => {
   const target = targetFrom(input);
   const isUtilization = target.kind === 'utilization';
   const unit = isUtilization ? 1 : thousandths;
-  const total = numbersOf(input, 'valuesMilli').reduce((sum, value) => sum + value, 0);
+  const total = Math.min(
+    largestTotal,
+    numbersOf(input, 'valuesMilli').reduce((sum, value) => sum + value, 0),
+  );
   const reading: Reading =
     isUtilization || textOf(input, 'metricType') === 'instances_average_value'
       ? {

@@ -99,10 +99,7 @@ const eventStore: Adapter = (input) => {
   return {
     changeInLast60Seconds: changeWithin(past, 60_000, t),
     storedChanges: stored.map(({ change }) => change),
-    markedOutdated: past.map((_, index) => {
-      const event = stored[index];
-      return given !== null && event !== undefined && isOutdated(event, rules, t);
-    }),
+    markedOutdated: stored.map((event) => given !== null && isOutdated(event, rules, t)),
   };
 };
 
