@@ -25,7 +25,7 @@ export interface CreateRequest {
 export function formatCreate(spec: ContainerSpec, choices: CreateChoices): CreateRequest {
   const [first, ...rest] = spec.networks.map((network) => ({
     network: network.name,
-    config: { Aliases: network.aliases, Links: network.links, DriverOpts: network.driverOptions },
+    config: formatEndpoint(network),
   }));
   const bindings = Object.entries(spec.hostConfig.PortBindings ?? {});
   return {
@@ -49,6 +49,15 @@ export function formatCreate(spec: ContainerSpec, choices: CreateChoices): Creat
         : { NetworkingConfig: { EndpointsConfig: { [first.network]: first.config } } }),
     },
     further: rest,
+  };
+}
+
+/** What is empty is left out: the engine tells "none" from "an empty list". */
+function formatEndpoint({ aliases, links, driverOptions }: ContainerSpec['networks'][number]): object {
+  return {
+    ...(aliases.length > 0 ? { Aliases: aliases } : {}),
+    ...(links.length > 0 ? { Links: links } : {}),
+    ...(Object.keys(driverOptions).length > 0 ? { DriverOpts: driverOptions } : {}),
   };
 }
 
