@@ -16,7 +16,11 @@ const attributes = z.object({
 });
 type Attributes = z.output<typeof attributes>;
 
-const answerSchema = z.object({ status: z.number(), error: z.string().optional(), value: z.unknown() });
+const answerSchema = z.object({
+  status: z.number(),
+  error: z.string().optional(),
+  value: z.unknown().optional(),
+});
 
 /** Over which rates are measured: one look is at most this long after the other, or the two last ones. */
 const rateWindowMs = 10_000;
