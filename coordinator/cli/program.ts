@@ -4,6 +4,7 @@ import { BerthError, describeError } from '../../shared/errors.ts';
 import { version } from '../../shared/version.ts';
 import { ApiClient, apiOptions, type Environment } from './api-client.ts';
 import { bashCompletion } from './completion.ts';
+import { type DoctorOptions, runDoctor } from './doctor/doctor-command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { listAgents, listAudit, listHaproxys, listSlots, parseInstant } from './list-commands.ts';
 import type { Format, Output } from './output.ts';
@@ -120,6 +121,11 @@ export function createProgram(env: Environment, output: Output, finish: (code: n
       const target = api(url === undefined ? {} : { url });
       await listAudit({ api: target, output, format }, filter as Filter, limit);
     });
+
+  client('doctor', 'check everything that has to be right, and say how to mend it; changes nothing')
+    .option('-c, --config <file>', 'configuration file of the coordinator (BERTH_CONFIG)')
+    .option('--haproxy-config <file>', 'read this haproxy.cfg for known traps too')
+    .action(async (options: DoctorOptions) => judge(await runDoctor(options, env, output)));
 
   const completion = add('completion', 'completion for a shell');
   completion
