@@ -11,10 +11,11 @@
 import { connect } from 'node:net';
 import type { Clock } from '../shared/clock.ts';
 import { BerthError, describeError, isBerthError } from '../shared/errors.ts';
-import { claimSlot, clearForeign, releaseSlot, type SlotContext } from '../shared/haproxy/claim.ts';
+import { claimSlot } from '../shared/haproxy/claim.ts';
 import { type Command, commands, type ServerName, type WantedState } from '../shared/haproxy/commands.ts';
 import { type Endpoint, formatHostPort } from '../shared/haproxy/endpoint.ts';
 import { breakLock, parseRows, readCommands, staleLocks } from '../shared/haproxy/lock.ts';
+import { clearForeign, releaseSlot } from '../shared/haproxy/release.ts';
 import { createRuntimeApi, type RuntimeApi, type Transaction } from '../shared/haproxy/runtime-api.ts';
 import {
   parseInfo,
@@ -24,6 +25,7 @@ import {
   throwIfRefused,
 } from '../shared/haproxy/servers-state.ts';
 import { readSlotLook, type SlotLook } from '../shared/haproxy/slot-look.ts';
+import type { SlotContext } from '../shared/haproxy/slot-write.ts';
 import { type AppAddress, findTemplate, holds, type SlotTemplate } from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
@@ -359,9 +361,12 @@ export class Registration {
       if (held.written === 'ready' || look.serving) await this.#write(held, 'drain', signal);
       return this.#idlePause();
     }
-    if (held.written === 'drain') {
+    if (held.written !== 'ready') {
       const gated = this.#settings.gate === 'haproxy' && look.check === 'failed';
       if (gated) return gatePollMs;
+      // A slot that HAProxy found down stays down through `ready` until its checks have passed again, a beat of theirs
+      // or two; from maintenance it is up at once. The app has just answered its agent.
+      if (!look.serving && !look.draining) await this.#write(held, 'maint', signal);
       await this.#write(held, 'ready', signal);
       return this.#idlePause();
     }
@@ -451,7 +456,7 @@ export class Registration {
     const changed = held.written !== state;
     held.written = state;
     held.held = false;
-    if (changed) {
+    if (changed && state !== 'maint') {
       this.#event(state === 'ready' ? 'slot.ready' : 'slot.draining', held.name, this.#reason);
       this.#hooks.onChange();
     }

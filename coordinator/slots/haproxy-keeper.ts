@@ -9,14 +9,17 @@ import { describeError } from '../../shared/errors.ts';
 import type { Endpoint } from '../../shared/haproxy/endpoint.ts';
 import type { LockPlace } from '../../shared/haproxy/lock.ts';
 import { createRuntimeApi, type RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
-import { countTemplates, isDown, type SlotTemplate, slotsOf } from '../../shared/haproxy/slots.ts';
+import { countTemplates, type SlotTemplate } from '../../shared/haproxy/slots.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRecord } from '../agents/agent-record.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
 import { type HaproxyPicture, incarnationOf, observeHaproxy } from '../observe/haproxy.ts';
 import { applySteps, type Outcome } from './apply-steps.ts';
-import { planSlots, type SlotAgent } from './plan-slots.ts';
+import { planSlots } from './plan-slots.ts';
+import { RepairReporter } from './repair-reporter.ts';
+import { SlotHistory } from './slot-history.ts';
 import { type HaproxyView, type SlotView, viewHaproxy, viewSlots } from './slot-view.ts';
+import type { ContainerFate, SlotAgent } from './slot-world.ts';
 import { type SlotStep, stepKey } from './step.ts';
 
 export interface KeeperSettings {
@@ -31,7 +34,10 @@ export interface KeeperHooks {
   /** Never blocks and never rejects. */
   audit(entry: AuditEntry): void;
   agents(): readonly AgentRecord[];
-  containerGone(record: AgentRecord): boolean;
+  /** What Docker says of the agent's container. */
+  containerFate(record: AgentRecord): ContainerFate;
+  /** Slot prefixes beside the configured one, from containers' labels. */
+  prefixes(): readonly string[];
   /** How many HAProxys there are: with one, every agent's registration is meant for it, whatever name it knows it by. */
   haproxyCount(): number;
   round(haproxy: string, ms: number, outcome: 'ok' | 'failed'): void;
@@ -41,43 +47,37 @@ export interface KeeperHooks {
 
 const settleMs = 1000;
 const retryFailedMs = 5000;
+/** A restart stops being the reason for a difference after this long, whatever could not be repaired. */
+const restartMs = 30_000;
 /** An unreachable HAProxy is asked this often, to find it within the goal of row 31; later more rarely. */
 const awayMs = { first: 20, later: 250, laterAfter: 60_000 };
 
-const events: Record<SlotStep['kind'], string> = {
-  assign: 'slot.reassigned',
-  'set-state': 'slot.repaired',
-  release: 'slot.reclaimed',
-  mute: 'slot.muted',
-  'break-lock': 'lock.broken',
-  hold: 'slot.held',
-};
-
 export class HaproxyKeeper {
   readonly name: string;
-  readonly #api: RuntimeApi;
+  readonly api: RuntimeApi;
   readonly #settings: KeeperSettings;
   readonly #hooks: KeeperHooks;
   readonly #places = new Map<string, LockPlace>();
   readonly #standing = new Map<string, number>();
   /** Steps that failed, with the time until which they are not tried again. */
   readonly #failed = new Map<string, number>();
-  readonly #downSince = new Map<string, number>();
+  readonly #history = new SlotHistory();
+  readonly #reporter: RepairReporter;
   readonly #watchingSince: number;
-  #holds = new Set<string>();
   #picture: HaproxyPicture | undefined;
   #templates: SlotTemplate[] = [];
   #observedAt: number | undefined;
   #error: string | undefined = 'not asked yet';
   #awaySince: number | undefined;
-  #restarted = false;
+  #restartedAt: number | undefined;
   #wake = new AbortController();
 
   constructor(endpoint: Endpoint, settings: KeeperSettings, hooks: KeeperHooks) {
     this.name = endpoint.name;
-    this.#api = createRuntimeApi(endpoint);
+    this.api = createRuntimeApi(endpoint);
     this.#settings = settings;
     this.#hooks = hooks;
+    this.#reporter = new RepairReporter(endpoint.name, hooks.log, hooks.audit);
     this.#watchingSince = hooks.clock.monotonic();
   }
 
@@ -130,106 +130,119 @@ export class HaproxyKeeper {
   }
 
   async #tryRound(signal: AbortSignal): Promise<'ok' | 'failed'> {
-    const { clock, log } = this.#hooks;
+    const { clock } = this.#hooks;
+    let picture: HaproxyPicture;
     try {
-      const picture = await observeHaproxy(this.#api, () => clock.monotonic(), signal);
-      const gap = this.#arrived(picture);
-      await this.#repair(picture, gap, signal);
-      return 'ok';
+      picture = await observeHaproxy(this.api, () => clock.monotonic(), signal);
     } catch (error) {
-      if (signal.aborted) return 'failed';
-      const text = describeError(error);
-      if (this.#awaySince === undefined) {
-        this.#awaySince = clock.monotonic();
-        log.warn(
-          { event: 'haproxy.lost', haproxy: this.name, error: text },
-          `HAProxy ${this.name} does not answer: ${text}`,
-        );
-        this.#audit('haproxy.lost', text);
-        this.#hooks.changed();
-      }
-      this.#error = text;
+      if (!signal.aborted) this.#lost(describeError(error));
       return 'failed';
     }
+    const gap = this.#arrived(picture);
+    try {
+      await this.#repair(picture, gap, signal);
+      this.#reporter.failure(undefined);
+    } catch (error) {
+      // It answers looks: it is not lost, and what could not be done is planned again in the next round.
+      if (!signal.aborted) this.#reporter.failure(describeError(error));
+    }
+    return 'ok';
+  }
+
+  #lost(error: string): void {
+    const { clock, changed } = this.#hooks;
+    this.#error = error;
+    if (this.#awaySince !== undefined) return;
+    this.#awaySince = clock.monotonic();
+    this.#reporter.note('haproxy.lost', error, { error }, `HAProxy ${this.name} does not answer: ${error}`);
+    changed();
   }
 
   /** Notes who answered. Returns true when HAProxy had been out of reach or is another process than before. */
   #arrived(picture: HaproxyPicture): boolean {
-    const { clock, log } = this.#hooks;
+    const { clock, changed } = this.#hooks;
     const before = this.#picture;
     const gap = this.#awaySince !== undefined;
-    const awayFor = gap ? Math.round(clock.monotonic() - (this.#awaySince ?? 0)) : 0;
+    const awayMs = gap ? Math.round(clock.monotonic() - (this.#awaySince ?? 0)) : 0;
     this.#picture = picture;
     this.#observedAt = clock.wall();
     this.#error = undefined;
     this.#awaySince = undefined;
-    const other = before !== undefined && incarnationOf(before.info) !== incarnationOf(picture.info);
-    const younger = before !== undefined && picture.info.uptimeSeconds < before.info.uptimeSeconds;
-    if (other || younger) {
-      this.#restarted = true;
-      const reason = `process ${picture.info.pid} answers instead of ${before?.info.pid}`;
-      log.warn(
-        { event: 'haproxy.restarted', haproxy: this.name, awayMs: awayFor },
-        `HAProxy ${this.name} has restarted: ${reason}`,
-      );
-      this.#audit('haproxy.restarted', reason);
+    const { pid, version, uptimeSeconds } = picture.info;
+    const other =
+      before !== undefined &&
+      (incarnationOf(before.info) !== incarnationOf(picture.info) ||
+        uptimeSeconds < before.info.uptimeSeconds);
+    if (other) {
+      this.#restartedAt = picture.at;
+      const reason = `process ${pid} answers instead of ${before.info.pid}`;
+      const message = `HAProxy ${this.name} has restarted: ${reason}`;
+      this.#reporter.note('haproxy.restarted', reason, { awayMs }, message);
     } else if (gap || before === undefined) {
-      log.info(
-        { event: 'haproxy.found', haproxy: this.name, awayMs: awayFor, version: picture.info.version },
-        `HAProxy ${this.name} answers`,
-      );
-      this.#audit('haproxy.found', gap ? `it was out of reach for ${awayFor} ms` : 'first contact');
+      const reason = gap ? `it was out of reach for ${awayMs} ms` : 'first contact';
+      this.#reporter.note('haproxy.found', reason, { awayMs, version }, `HAProxy ${this.name} answers`);
     }
-    if (gap || other || before === undefined) this.#hooks.changed();
-    return gap || this.#restarted;
+    if (gap || other) this.#history.forgetOwners();
+    if (gap || other || before === undefined) changed();
+    const isOver = this.#restartedAt !== undefined && picture.at - this.#restartedAt > restartMs;
+    if (isOver) this.#restartedAt = undefined;
+    return gap || this.#restartedAt !== undefined;
   }
 
   async #repair(picture: HaproxyPicture, gap: boolean, signal: AbortSignal): Promise<void> {
     const { clock } = this.#hooks;
     const agents = this.#agents();
     this.#templates = this.#findTemplates(picture, agents);
-    this.#noteDown(picture);
     const steps = planSlots({
       rows: picture.rows,
       templates: this.#templates,
       agents,
-      restarted: this.#restarted,
+      restarted: this.#restartedAt !== undefined,
       now: clock.monotonic(),
+      wall: clock.wall(),
       watchingSince: this.#watchingSince,
-      downSince: this.#downSince,
+      downSince: this.#history.downSince,
+      lastOwners: this.#history.lastOwners,
     });
-    this.#reportHolds(steps.filter((step) => step.kind === 'hold'));
+    this.#history.note(picture, this.#templates, agents);
+    this.#noteStanding(steps);
+    const records = new Map(agents.map(({ record }) => [record.id, record]));
+    this.#reporter.holds(
+      steps.filter((step) => step.kind === 'hold' && this.#hasStood(step)),
+      records,
+    );
     const ripe = this.#ripe(steps, gap);
     if (ripe.length > 0) {
-      const context = {
-        api: this.#api,
-        clock,
-        random: Math.random,
-        signal,
-        templates: this.#templates,
-        places: this.#places,
-      };
-      for (const outcome of await applySteps(context, ripe)) this.#report(outcome);
+      const context = { api: this.api, clock, signal, templates: this.#templates, places: this.#places };
+      const outcomes = await applySteps(context, ripe);
+      for (const outcome of outcomes) this.#report(outcome, records);
       this.#hooks.changed();
-      this.#wake.abort(); // the next look shows what came of it
+      // The next look shows what came of it; what others are changing just now is looked at in its turn.
+      if (outcomes.some(({ outcome }) => outcome === 'ok')) this.#wake.abort();
     } else if (steps.every((step) => step.kind === 'hold')) {
-      this.#restarted = false;
+      this.#restartedAt = undefined;
     }
+  }
+
+  #noteStanding(steps: readonly SlotStep[]): void {
+    const now = this.#hooks.clock.monotonic();
+    const keys = new Set(steps.map(stepKey));
+    for (const key of this.#standing.keys()) if (!keys.has(key)) this.#standing.delete(key);
+    for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
+    for (const key of keys) if (!this.#standing.has(key)) this.#standing.set(key, now);
+  }
+
+  #hasStood(step: SlotStep): boolean {
+    const now = this.#hooks.clock.monotonic();
+    return now - (this.#standing.get(stepKey(step)) ?? now) >= settleMs;
   }
 
   /** The steps to do now: urgent ones, and those whose difference has stood for long enough. */
   #ripe(steps: readonly SlotStep[], gap: boolean): SlotStep[] {
     const now = this.#hooks.clock.monotonic();
-    const keys = new Set(steps.map(stepKey));
-    for (const key of this.#standing.keys()) if (!keys.has(key)) this.#standing.delete(key);
-    for (const key of this.#failed.keys()) if (!keys.has(key)) this.#failed.delete(key);
     return steps.filter((step) => {
-      if (step.kind === 'hold') return false;
-      const key = stepKey(step);
-      const since = this.#standing.get(key) ?? now;
-      this.#standing.set(key, since);
-      if (now < (this.#failed.get(key) ?? now)) return false;
-      return step.urgent || gap || now - since >= settleMs;
+      if (step.kind === 'hold' || now < (this.#failed.get(stepKey(step)) ?? now)) return false;
+      return step.urgent || gap || this.#hasStood(step);
     });
   }
 
@@ -238,21 +251,10 @@ export class HaproxyKeeper {
     const used = agents
       .map(({ registration }) => registration.slot?.replace(/\d+$/, '') ?? '')
       .filter((prefix) => prefix !== '');
-    const prefixes = [...new Set([this.#settings.slotPrefix, ...used])];
+    const prefixes = [...new Set([this.#settings.slotPrefix, ...this.#hooks.prefixes(), ...used])];
     return prefixes.flatMap((prefix) =>
       [...countTemplates(picture.rows, prefix)].map(([backend, count]) => ({ backend, prefix, count })),
     );
-  }
-
-  #noteDown(picture: HaproxyPicture): void {
-    const down = new Set(
-      this.#templates
-        .flatMap((template) => slotsOf(picture.rows, template))
-        .filter(isDown)
-        .map((row) => `${row.backend}/${row.name}`),
-    );
-    for (const key of this.#downSince.keys()) if (!down.has(key)) this.#downSince.delete(key);
-    for (const key of down) if (!this.#downSince.has(key)) this.#downSince.set(key, picture.at);
   }
 
   /** Every agent with the registration that it has in this HAProxy. */
@@ -264,72 +266,20 @@ export class HaproxyKeeper {
         (only && record.registrations.length === 1 ? record.registrations[0] : undefined);
       return registration === undefined
         ? []
-        : [{ record, registration, containerGone: this.#hooks.containerGone(record) }];
+        : [{ record, registration, container: this.#hooks.containerFate(record) }];
     });
   }
 
-  #report(result: Outcome): void {
-    const { step, outcome } = result;
-    const { log, repaired } = this.#hooks;
-    repaired(this.name, step.kind, outcome);
-    if (outcome === 'skipped') return; // somebody else was faster; the next look tells
-    if (outcome === 'failed') {
+  #report(result: Outcome, records: ReadonlyMap<string, AgentRecord>): void {
+    const { step } = result;
+    this.#hooks.repaired(this.name, step.kind, result.outcome);
+    if (result.outcome === 'skipped') return;
+    if (result.outcome === 'failed') {
       // Reported once, tried again in a while for as long as the difference stands.
       const known = this.#failed.has(stepKey(step));
       this.#failed.set(stepKey(step), this.#hooks.clock.monotonic() + retryFailedMs);
       if (known) return;
     }
-    const event = events[step.kind];
-    const fields = {
-      event,
-      haproxy: this.name,
-      backend: step.slot.backend,
-      slot: step.slot.name,
-      agent: step.agent,
-      reason: step.reason,
-      outcome,
-    };
-    const line = `${event.replace('.', ' ')}: ${step.slot.backend}/${step.slot.name}, since ${step.reason}`;
-    if (outcome === 'ok') log.info(fields, line);
-    else log.error({ ...fields, error: result.why }, `${line}: ${result.why}`);
-    this.#auditStep(step, outcome, outcome === 'ok' ? step.reason : `${step.reason}; ${result.why}`);
-  }
-
-  #auditStep(step: SlotStep, outcome: AuditEntry['outcome'], reason: string): void {
-    const record = this.#hooks.agents().find(({ id }) => id === step.agent);
-    this.#hooks.audit({
-      event: events[step.kind],
-      actor: 'coordinator',
-      reason,
-      outcome,
-      haproxy: this.name,
-      backend: step.slot.backend,
-      slot: step.slot.name,
-      ...(step.agent === undefined ? {} : { agent: step.agent }),
-      ...(record?.container === undefined ? {} : { container: record.container }),
-      ...(record?.service === undefined ? {} : { service: record.service }),
-      ...('app' in step ? { to: `${step.app.address}:${step.app.port}` } : {}),
-    });
-  }
-
-  #reportHolds(held: readonly SlotStep[]): void {
-    const keys = new Set(held.map(stepKey));
-    for (const step of held) {
-      if (this.#holds.has(stepKey(step))) continue;
-      const fields = {
-        event: 'slot.held',
-        haproxy: this.name,
-        backend: step.slot.backend,
-        slot: step.slot.name,
-        agent: step.agent,
-      };
-      this.#hooks.log.warn(fields, `slot held: ${step.slot.backend}/${step.slot.name}, since ${step.reason}`);
-      this.#auditStep(step, 'held', step.reason);
-    }
-    this.#holds = keys;
-  }
-
-  #audit(event: string, reason: string): void {
-    this.#hooks.audit({ event, actor: 'coordinator', reason, outcome: 'ok', haproxy: this.name });
+    this.#reporter.outcome(result, records.get(step.agent ?? ''));
   }
 }

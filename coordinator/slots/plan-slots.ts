@@ -1,115 +1,141 @@
 // Compares the slots of one HAProxy with what they should be and returns the difference as steps. Pure.
 //
 // What should be: every live agent that is ready has exactly one ready slot; one that is unready or draining has its
-// slot in drain; no slot takes traffic for an address that is nobody's. Who is live is told by heartbeats, but silence
-// is not death (row 28): a slot is taken only from an owner who said goodbye, whose container Docker says is gone, or
-// who is silent while HAProxy's own checks find nothing there.
-import { isIPv4 } from 'node:net';
-import type { ServerName } from '../../shared/haproxy/commands.ts';
-import { isLockRow, staleLocks } from '../../shared/haproxy/lock.ts';
+// slot in drain; no slot takes traffic for an address that is nobody's. Who is live is told by heartbeats; what becomes
+// of the slots of others is decided in plan-orphans.ts.
+//
+// A slot that holds an unknown address is not written over: it may be the slot of an agent that works without this
+// coordinator. Only what is known to be nobody's is: what somebody wrote over a live agent's address, and what HAProxy
+// restored by half.
+import { staleLocks } from '../../shared/haproxy/lock.ts';
 import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import {
   type AppAddress,
   chooseSlots,
   freeSlots,
-  isDown,
   isDraining,
   isEnabled,
   isInMaintenance,
-  pointsAtHaproxy,
+  isLoopback,
+  misdirectedSlots,
   type SlotTemplate,
+  slotNumber,
   slotsOf,
 } from '../../shared/haproxy/slots.ts';
 import type { RegistrationReport } from '../../shared/protocol.ts';
-import type { AgentRecord } from '../agents/agent-record.ts';
+import { planOrphans } from './plan-orphans.ts';
+import {
+  type AppIndex,
+  addressKey,
+  appOf,
+  indexApps,
+  nameOf,
+  type SlotAgent,
+  type SlotWorld,
+  slotKey,
+} from './slot-world.ts';
 import type { SlotStep } from './step.ts';
 
-export interface SlotWorld {
-  rows: readonly ServerRow[];
-  /** The templates that Berth looks after in this HAProxy. */
-  templates: readonly SlotTemplate[];
-  agents: readonly SlotAgent[];
-  /** True from the moment a new HAProxy process answers until its slots are as they should be. */
-  restarted: boolean;
-  /** Monotonic milliseconds. */
-  now: number;
-  /** Since when this coordinator has been watching; before, silence means nothing. */
-  watchingSince: number;
-  /** Since when each slot without a known owner has been down, by `backend/name`. */
-  downSince: ReadonlyMap<string, number>;
+/** What the parts of one planning share. Rows leave `free` and `wrong`, and enter `settled`, as they are dealt with. */
+interface Planning {
+  world: SlotWorld;
+  apps: AppIndex;
+  bySlot: ReadonlyMap<string, ServerRow>;
+  free: ReadonlyMap<SlotTemplate, Set<ServerRow>>;
+  /** Slots with an address that is certainly nobody's, and why. */
+  wrong: Map<ServerRow, string>;
+  settled: Set<ServerRow>;
 }
-
-/** An agent as one HAProxy sees it. */
-export interface SlotAgent {
-  record: AgentRecord;
-  registration: RegistrationReport;
-  /** Docker says that its container is gone or stopped. */
-  containerGone: boolean;
-}
-
-/** A silent owner known from the database only may still be on its way back for this long after the start. */
-export const adoptionMs = 10_000;
-/** A slot whose owner was never heard of is taken after being down for this long. */
-export const unknownDownMs = 300_000;
-/** When more than half of the slots would be taken from silent owners at once, something else is wrong; wait. */
-export const massLossMs = 60_000;
 
 export function planSlots(world: SlotWorld): SlotStep[] {
-  const managed = world.templates.flatMap((template) => {
-    const slots = slotsOf(world.rows, template);
-    return [{ template, slots, free: new Set(freeSlots(slots)) }];
-  });
-  const steps: SlotStep[] = [];
-  const settled = new Set<ServerRow>();
+  const apps = indexApps(world.agents);
+  const managed = world.templates.map((template) => ({ template, slots: slotsOf(world.rows, template) }));
+  const slots = managed.flatMap(({ slots: rows }) => rows);
+  // An app on loopback may look like a placeholder when its slot is in maintenance; its owner is known here.
   const free = new Map(
-    managed.map(({ template, free: rows }) => [template.backend + template.prefix, new Set(rows)]),
+    managed.map(({ template, slots: rows }) => [
+      template,
+      new Set(freeSlots(rows).filter((row) => !apps.has(addressKey(row)))),
+    ]),
   );
-  const apps = appIndex(world.agents);
-  const slotRows = managed.flatMap(({ slots }) => slots);
-  const byAddress = groupByAddress(slotRows);
-  const byName = new Map(slotRows.map((row) => [slotKey(row), row]));
+  const owned = slots.filter((row) => ![...free.values()].some((rows) => rows.has(row)));
+  const bySlot = new Map(slots.map((row) => [slotKey(row), row]));
+  const planning: Planning = { world, apps, bySlot, free, wrong: new Map(), settled: new Set() };
 
-  for (const row of slotRows) {
-    const why = misdirection(row, byName, world, apps);
-    if (why === undefined) continue;
-    settled.add(row);
-    steps.push({ kind: 'mute', slot: nameOf(row), agent: undefined, reason: why, urgent: true });
-  }
+  const steps = planMutes(
+    managed.flatMap(({ slots: rows }) => misdirectedSlots(rows)),
+    planning,
+  );
+  noteOverwritten(owned, planning);
+  const byAddress = Map.groupBy(slots, addressKey);
   for (const agent of world.agents) {
     const app = appOf(agent.registration);
-    if (!agent.record.connected || app === undefined) continue;
-    const mine = (byAddress.get(addressKey(app)) ?? []).filter((row) => !settled.has(row));
-    for (const row of mine) settled.add(row);
-    steps.push(...planAgent(agent, app, mine, { world, byName, free, apps, settled }));
+    // Of several agents with one address, one is the app's.
+    if (!agent.record.connected || app === undefined || apps.get(addressKey(app)) !== agent) continue;
+    const mine = byAddress.get(addressKey(app)) ?? [];
+    for (const row of mine) planning.settled.add(row);
+    steps.push(...planAgent(agent, app, mine, planning));
   }
-  const owned = slotRows.filter((row) => !managed.some(({ free: rows }) => rows.has(row)));
-  const orphans = owned.filter((row) => !settled.has(row));
-  steps.push(...planOrphans(orphans, owned.length, world, apps));
-  for (const row of staleLocks(world.rows)) {
+  for (const [row, reason] of planning.wrong) {
     steps.push({
-      kind: 'break-lock',
+      kind: 'release',
       slot: nameOf(row),
       agent: undefined,
-      reason: `its holder died ${row.secondsSinceChange} s ago`,
-      urgent: true,
+      app: addressOf(row),
+      reason,
+      urgent: false,
     });
+    planning.settled.add(row);
+  }
+  const locks = staleLocks(world.rows);
+  const orphans = owned.filter((row) => !planning.settled.has(row));
+  steps.push(...planOrphans(orphans, owned.length, locks, world, apps));
+  for (const row of locks) {
+    const reason = `its holder died ${row.secondsSinceChange} s ago`;
+    steps.push({ kind: 'break-lock', slot: nameOf(row), agent: undefined, reason, urgent: true });
   }
   return steps;
 }
 
-interface AgentPlanning {
-  world: SlotWorld;
-  byName: ReadonlyMap<string, ServerRow>;
-  free: ReadonlyMap<string, Set<ServerRow>>;
-  apps: ReadonlyMap<string, SlotAgent>;
-  settled: Set<ServerRow>;
+/** Slots that take traffic for what cannot be an app's address. */
+function planMutes(
+  misdirected: readonly ServerRow[],
+  { world, apps, bySlot, wrong, settled }: Planning,
+): SlotStep[] {
+  const mutes = new Map<ServerRow, string>();
+  for (const row of misdirected) {
+    if (!apps.has(addressKey(row))) mutes.set(row, 'it took traffic for a placeholder address');
+  }
+  // A state file restores port and state but not the address where the template is an IP literal.
+  for (const { registration } of world.agents) {
+    const row = bySlot.get(`${registration.backend}/${registration.slot}`);
+    const app = appOf(registration);
+    if (row === undefined || app === undefined || isInMaintenance(row) || apps.has(addressKey(row))) continue;
+    if (isLoopback(app.address) || !isLoopback(row.address) || row.port !== app.port) continue;
+    mutes.set(row, 'HAProxy restored its port but not its address');
+    wrong.set(row, 'HAProxy restored its port but not its address');
+  }
+  return [...mutes].map(([row, reason]) => {
+    settled.add(row);
+    return { kind: 'mute', slot: nameOf(row), agent: undefined, reason, urgent: true };
+  });
+}
+
+/** Finds what somebody wrote over the address of an agent that is alive. What is in maintenance is left to them. */
+function noteOverwritten(owned: readonly ServerRow[], { world, apps, wrong, settled }: Planning): void {
+  for (const row of owned) {
+    const last = world.lastOwners.get(slotKey(row));
+    if (last === undefined || last === addressKey(row) || apps.has(addressKey(row))) continue;
+    if (isInMaintenance(row) || settled.has(row) || apps.get(last)?.record.connected !== true) continue;
+    wrong.set(row, `somebody wrote ${addressKey(row)} over ${last}`);
+  }
 }
 
 function planAgent(
   agent: SlotAgent,
   app: AppAddress,
   mine: readonly ServerRow[],
-  planning: AgentPlanning,
+  planning: Planning,
 ): SlotStep[] {
   const { world } = planning;
   const { record, registration } = agent;
@@ -123,202 +149,66 @@ function planAgent(
       slot: nameOf(row),
       agent: record.id,
       app,
-      reason: 'the instance has another slot',
+      reason: 'it is not the slot of the instance that has this address',
       urgent: world.restarted,
     }));
   if (record.phase === 'starting' || record.phase === 'stopping') return steps;
-  const wanted = record.phase === 'ready' ? 'ready' : 'drain';
-  if (keep === undefined) {
-    if (wanted === 'ready') steps.push(...planAssignment(agent, app, planning));
-    return steps;
-  }
-  const slot = nameOf(keep);
-  const as = { slot, agent: record.id, app };
-  if (wanted === 'drain' && isEnabled(keep)) {
-    steps.push({
-      kind: 'set-state',
-      ...as,
-      state: 'drain',
-      reason: `the instance is ${record.phase}`,
-      urgent: world.restarted,
-    });
-  } else if (wanted === 'ready' && (isInMaintenance(keep) || isDraining(keep))) {
-    // The agent says what it wrote last. It did not write this, so somebody did, or a restart brought it back.
-    if (world.restarted)
-      steps.push({ kind: 'set-state', ...as, state: 'ready', reason: 'HAProxy restarted', urgent: true });
-    else if (registration.state === 'ready') {
-      const state = isInMaintenance(keep) ? 'maintenance' : 'drain';
-      steps.push({
-        kind: 'hold',
-        slot,
-        agent: record.id,
-        reason: `an operator set it to ${state}`,
-        urgent: false,
-      });
-    }
-  }
-  return steps;
+  if (keep !== undefined) return [...steps, ...planState(agent, app, keep, world.restarted)];
+  return record.phase === 'ready' ? [...steps, ...planAssignment(agent, app, planning)] : steps;
 }
 
-/** A slot for an agent that has none: its own if that is free or was overwritten with an address of nobody's. */
-function planAssignment(agent: SlotAgent, app: AppAddress, planning: AgentPlanning): SlotStep[] {
-  const { world, byName, free, apps, settled } = planning;
+/** The address is right; what about the state? */
+function planState(agent: SlotAgent, app: AppAddress, row: ServerRow, restarted: boolean): SlotStep[] {
+  const { record, registration } = agent;
+  const as = { slot: nameOf(row), agent: record.id };
+  if (record.phase !== 'ready') {
+    if (!isEnabled(row)) return [];
+    const reason = `the instance is ${record.phase}`;
+    return [{ kind: 'set-state', ...as, app, state: 'drain', reason, urgent: restarted }];
+  }
+  // The agent says what it wrote last. If that is not what is there, a restart has brought it back, or somebody did it.
+  if (isEnabled(row)) return [];
+  // A container without an agent: nobody but the coordinator writes its state.
+  if (registration.state === 'none')
+    return [{ kind: 'set-state', ...as, app, state: 'ready', reason: 'the app answers', urgent: restarted }];
+  if (registration.state !== 'ready') return [];
+  if (restarted)
+    return [{ kind: 'set-state', ...as, app, state: 'ready', reason: 'HAProxy restarted', urgent: true }];
+  const state = isDraining(row) ? 'drain' : 'maintenance';
+  return [{ kind: 'hold', ...as, reason: `an operator set it to ${state}`, urgent: false }];
+}
+
+/** A slot for an agent that has none: its own if that is free or holds what is nobody's, else a free one. */
+function planAssignment(agent: SlotAgent, app: AppAddress, planning: Planning): SlotStep[] {
+  const { world, bySlot, free, wrong } = planning;
   const { record, registration } = agent;
   const as = { kind: 'assign', agent: record.id, app, state: 'ready', urgent: world.restarted } as const;
-  const reason = world.restarted ? 'HAProxy restarted' : 'the instance had lost its slot';
-  const own =
-    registration.backend === undefined || registration.slot === undefined
-      ? undefined
-      : byName.get(`${registration.backend}/${registration.slot}`);
-  const template =
-    world.templates.find(({ backend }) => backend === registration.backend) ?? onlyOne(world.templates);
-  const open = template === undefined ? undefined : free.get(template.backend + template.prefix);
-  if (
-    own !== undefined &&
-    !open?.has(own) &&
-    !settled.has(own) &&
-    !apps.has(rowKey(own)) &&
-    !isInMaintenance(own)
-  ) {
-    settled.add(own);
-    const instead = { address: own.address, port: own.port };
-    return [{ ...as, slot: nameOf(own), instead, reason: `somebody wrote ${rowKey(own)} into its slot` }];
+  const own = bySlot.get(`${registration.backend}/${registration.slot}`);
+  const why = own === undefined ? undefined : wrong.get(own);
+  if (own !== undefined && why !== undefined) {
+    wrong.delete(own);
+    planning.settled.add(own);
+    return [{ ...as, slot: nameOf(own), instead: addressOf(own), reason: why }];
   }
-  const chosen = open === undefined ? undefined : chooseSlots([...open], record.id, registration.slot)[0];
+  const template = templateFor(registration, world.templates);
+  const open = template === undefined ? undefined : free.get(template);
+  if (open === undefined) return [];
+  const chosen =
+    own !== undefined && open.has(own) ? own : chooseSlots([...open], record.id, registration.slot)[0];
   if (chosen === undefined) return [];
-  open?.delete(chosen);
+  open.delete(chosen);
+  const reason = world.restarted ? 'HAProxy restarted' : 'the instance had lost its slot';
   return [{ ...as, slot: nameOf(chosen), instead: undefined, reason }];
 }
 
-function planOrphans(
-  orphans: readonly ServerRow[],
-  ownedCount: number,
-  world: SlotWorld,
-  apps: ReadonlyMap<string, SlotAgent>,
-): SlotStep[] {
-  const findings = orphans.map((row) => ({ row, finding: findOwner(row, world, apps) }));
-  const silent = findings.filter(({ finding }) => finding.death === 'silent').length;
-  const massLoss = silent > 2 && silent * 2 > ownedCount;
-  return findings.flatMap(({ row, finding }): SlotStep[] => {
-    const { death, agent, reason } = finding;
-    if (death === undefined) return [];
-    const step = { slot: nameOf(row), agent, urgent: world.restarted && death === 'certain' };
-    if (death === 'silent' && massLoss && finding.silentMs < massLossMs) {
-      return [
-        {
-          ...step,
-          kind: 'hold',
-          reason: `${silent} of ${ownedCount} owners are silent at once; waiting`,
-          urgent: false,
-        },
-      ];
-    }
-    return [{ ...step, kind: 'release', app: { address: row.address, port: row.port }, reason }];
-  });
+/** The template that an agent's slot is or would be of; undefined when that is not certain. */
+function templateFor(
+  { backend, slot }: RegistrationReport,
+  templates: readonly SlotTemplate[],
+): SlotTemplate | undefined {
+  const candidates = templates.filter((template) => backend === undefined || template.backend === backend);
+  const named = candidates.find(({ prefix }) => slot !== undefined && slotNumber(slot, prefix) !== undefined);
+  return named ?? (candidates.length === 1 ? candidates[0] : undefined);
 }
 
-interface OwnerFinding {
-  agent: string | undefined;
-  /** `certain`: goodbye, or Docker says so. `silent`: no heartbeat, and HAProxy finds nothing there. */
-  death: 'certain' | 'silent' | undefined;
-  silentMs: number;
-  reason: string;
-}
-
-function findOwner(row: ServerRow, world: SlotWorld, apps: ReadonlyMap<string, SlotAgent>): OwnerFinding {
-  const owner = apps.get(rowKey(row));
-  if (owner === undefined) {
-    const silentMs = world.now - (world.downSince.get(slotKey(row)) ?? world.now);
-    const dead = isSlot(row) && isDown(row) && silentMs >= unknownDownMs;
-    const reason = `nobody is known at ${rowKey(row)}, and HAProxy has found nothing there for ${Math.round(silentMs / 1000)} s`;
-    return { agent: undefined, death: dead ? 'silent' : undefined, silentMs, reason };
-  }
-  const { record } = owner;
-  if (record.goodbyeReason !== undefined) {
-    return {
-      agent: record.id,
-      death: 'certain',
-      silentMs: 0,
-      reason: `its agent said goodbye: ${record.goodbyeReason}`,
-    };
-  }
-  if (owner.containerGone)
-    return {
-      agent: record.id,
-      death: 'certain',
-      silentMs: 0,
-      reason: 'Docker says that its container is gone',
-    };
-  const since = record.lostAt ?? record.lastHeardAt ?? world.watchingSince + adoptionMs;
-  const silentMs = world.now - since;
-  const dead = silentMs > 0 && isDown(row);
-  const reason = `no heartbeat for ${Math.round(silentMs / 1000)} s, and HAProxy finds nothing at ${rowKey(row)}`;
-  return { agent: record.id, death: dead ? 'silent' : undefined, silentMs, reason };
-}
-
-/** Why a slot takes traffic for an address that cannot be an app's; undefined when it does not. */
-function misdirection(
-  row: ServerRow,
-  byName: ReadonlyMap<string, ServerRow>,
-  world: SlotWorld,
-  apps: ReadonlyMap<string, SlotAgent>,
-): string | undefined {
-  if (isInMaintenance(row) || !byName.has(slotKey(row)) || apps.has(rowKey(row))) return undefined;
-  if (pointsAtHaproxy(row)) return 'it took traffic for a placeholder address';
-  // A state file restores port and state but not the address where the template is an IP literal.
-  const owner = world.agents.find(
-    ({ registration }) => registration.backend === row.backend && registration.slot === row.name,
-  );
-  const address = owner?.registration.address;
-  const halfRestored =
-    address !== undefined &&
-    !isLoopback(address) &&
-    isLoopback(row.address) &&
-    row.port === owner?.registration.port;
-  return halfRestored ? 'HAProxy restored its port but not its address' : undefined;
-}
-
-/** Made by a template: from a name, or `disabled` in the configuration. A plain `server node1 10.0.0.5:80` is neither. */
-const isSlot = (row: ServerRow): boolean => row.templated || (row.adminState & 0x04) !== 0;
-const isLoopback = (address: string): boolean =>
-  isIPv4(address) ? address.startsWith('127.') : address === '::1';
-const nameOf = ({ backend, name }: ServerRow): ServerName => ({ backend, name });
-const slotKey = ({ backend, name }: ServerName): string => `${backend}/${name}`;
-const addressKey = ({ address, port }: AppAddress): string => `${address}:${port}`;
-const rowKey = addressKey;
-
-function appOf({ address, port }: RegistrationReport): AppAddress | undefined {
-  return address === undefined ? undefined : { address, port };
-}
-
-/** Who has which address. A live agent goes before one that is silent, that before one that said goodbye; of equals the one heard last. */
-function appIndex(agents: readonly SlotAgent[]): Map<string, SlotAgent> {
-  const index = new Map<string, SlotAgent>();
-  for (const agent of agents) {
-    const app = appOf(agent.registration);
-    if (app === undefined) continue;
-    const known = index.get(addressKey(app));
-    if (known === undefined || standing(agent) > standing(known)) index.set(addressKey(app), agent);
-  }
-  return index;
-}
-
-function standing({ record }: SlotAgent): number {
-  const rank = record.connected ? 2 : record.goodbyeReason === undefined ? 1 : 0;
-  return rank * 1e15 + record.lastSeen;
-}
-
-function groupByAddress(rows: readonly ServerRow[]): Map<string, ServerRow[]> {
-  const groups = new Map<string, ServerRow[]>();
-  for (const row of rows) {
-    if (isLockRow(row.name)) continue;
-    const group = groups.get(rowKey(row));
-    if (group === undefined) groups.set(rowKey(row), [row]);
-    else group.push(row);
-  }
-  return groups;
-}
-
-function onlyOne<T>(items: readonly T[]): T | undefined {
-  return items.length === 1 ? items[0] : undefined;
-}
+const addressOf = ({ address, port }: ServerRow): AppAddress => ({ address, port });

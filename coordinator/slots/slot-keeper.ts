@@ -18,8 +18,10 @@ export interface SlotKeeperOptions {
   audit: { record(entry: AuditEntry): Promise<void> };
   log: Log;
   clock: Clock;
-  /** Docker says that the agent's container is gone or stopped. */
-  containerGone?: (record: AgentRecord) => boolean;
+  /** What Docker says of the agent's container; default: unknown. */
+  containerFate?: KeeperHooks['containerFate'];
+  /** Slot prefixes beside the configured one. */
+  prefixes?: KeeperHooks['prefixes'];
   /** For metrics. */
   onRound?: KeeperHooks['round'];
   onRepair?: KeeperHooks['repaired'];
@@ -52,7 +54,8 @@ export class SlotKeeper {
         });
       },
       agents: () => registry.list(),
-      containerGone: options.containerGone ?? (() => false),
+      containerFate: options.containerFate ?? (() => 'unknown'),
+      prefixes: options.prefixes ?? (() => []),
       haproxyCount: () => this.#running.size,
       round: options.onRound ?? (() => undefined),
       repaired: options.onRepair ?? (() => undefined),

@@ -9,7 +9,7 @@ import {
   slotsOf,
 } from '../../shared/haproxy/slots.ts';
 import type { HaproxyPicture } from '../observe/haproxy.ts';
-import type { SlotAgent } from './plan-slots.ts';
+import type { SlotAgent } from './slot-world.ts';
 
 export interface SlotView {
   haproxy: string;

@@ -13,7 +13,7 @@ import { type Command, commands, type ServerName } from './commands.ts';
 import type { Reply } from './reply-reader.ts';
 import type { RuntimeApi } from './runtime-api.ts';
 import { parseServersState, type ServerRow, throwIfRefused } from './servers-state.ts';
-import { lockFor, sideBackend } from './slots.ts';
+import { freeAddress, holds, isInMaintenance, isSlot, lockFor, sideBackend } from './slots.ts';
 
 /** A holder gives up after this long; a transaction is bounded by 2 s (runtime-api.ts). */
 export const holdMs = 2500;
@@ -21,9 +21,12 @@ export const holdMs = 2500;
 export const staleSeconds = 6;
 
 const takenText = 'Already exists a server with the same name';
+const deletedText = 'Server deleted.';
 const staticText = 'must use a dynamic load balancing';
 
-export const isLockRow = (name: string): boolean => name.startsWith('claim.') || name.startsWith('break.');
+/** Made by `commands.addLock`: by its name, in maintenance, with nobody's address; not a server that somebody wrote. */
+const isLockRow = (row: ServerRow): boolean =>
+  /^(?:break\.)*claim\./.test(row.name) && !isSlot(row) && isInMaintenance(row) && holds(row, freeAddress);
 
 export const findRow = (rows: readonly ServerRow[], { backend, name }: ServerName): ServerRow | undefined =>
   rows.find((row) => row.backend === backend && row.name === name);
@@ -63,7 +66,7 @@ export function parseRows(replies: readonly Reply[]): ServerRow[] {
 /** The lock rows among `rows` that are stale, outermost breakers first. */
 export function staleLocks(rows: readonly ServerRow[]): ServerRow[] {
   return rows
-    .filter((row) => isLockRow(row.name) && row.secondsSinceChange >= staleSeconds)
+    .filter((row) => isLockRow(row) && row.secondsSinceChange >= staleSeconds)
     .sort((a, b) => b.name.length - a.name.length);
 }
 
@@ -97,8 +100,8 @@ export async function breakLock(
   const stale = again !== undefined && again.secondsSinceChange >= staleSeconds;
   if (elapsed() - started > holdMs) return false;
   const drop = [...(stale ? [commands.deleteLock(row)] : []), commands.deleteLock(breaker)];
-  await api.transact(drop, signal);
-  return stale;
+  const { replies: dropped } = await api.transact(drop, signal);
+  return stale && dropped[0]?.text === deletedText;
 }
 
 /** What `withLock` hands to the one who holds the lock. */

@@ -198,3 +198,11 @@ export function throwIfRefused(reply: Reply, command: string): void {
     throw new BerthError('haproxy.refused', `HAProxy refused "${command}": ${text.split('\n')[0]}`);
   }
 }
+
+/** Throws unless the reply is the empty one with which HAProxy says that a state was set. */
+export function throwUnlessDone(reply: Reply | undefined, command: string): void {
+  if (reply === undefined || reply.text === '') return;
+  throwIfRefused(reply, command);
+  const text = reply.text.split('\n')[0]?.slice(0, 200);
+  throw new BerthError('haproxy.refused', `HAProxy answered "${command}" with ${JSON.stringify(text)}`);
+}

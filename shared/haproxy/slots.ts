@@ -1,10 +1,12 @@
-// What the rows of a backend mean: which are slots, which are free, whose they are, which are lock rows.
+// What the rows of a backend mean: which are slots, which are free, whose they are.
 //
-// A slot is a server `<prefix><n>` of a `server-template`. It is free when it is in maintenance and has a placeholder
-// address: the template's own (loopback or none), or the one that Berth writes when it gives a slot back. A slot in
-// maintenance with any other address has an owner who is on the way in or out, or is held by an operator.
+// A slot is a server `<prefix><n>` that a `server-template` made: from a name (`localhost`), or `disabled`. A plain
+// `server node1 10.0.0.5:80` is neither: it is somebody's intention and never touched.
+// A slot is free when it is in maintenance and has a placeholder address: the template's own (loopback or none), or the
+// one that Berth writes when it gives a slot back. A slot in maintenance with any other address has an owner who is on
+// the way in or out, or is held by an operator.
 // On one machine without containers an app may itself live on loopback. There a loopback address counts as the
-// template's only with a port that several slots in maintenance share, or if none is shared.
+// template's only if several slots in maintenance have it, or if no two have the same.
 import { isIPv4 } from 'node:net';
 import { BerthError } from '../errors.ts';
 import { isUnspecified } from './address.ts';
@@ -30,7 +32,11 @@ export const sideBackend = 'berth-locks';
 
 const maintenanceMask = 0x23;
 const drainMask = 0x08;
+const disabledInConfigMask = 0x04;
 
+/** Made by a template, see the top of this file. The mark of `disabled` stays for as long as the process lives. */
+export const isSlot = (row: ServerRow): boolean =>
+  row.templated || (row.adminState & disabledInConfigMask) !== 0;
 export const isInMaintenance = (row: ServerRow): boolean => (row.adminState & maintenanceMask) !== 0;
 export const isDraining = (row: ServerRow): boolean =>
   !isInMaintenance(row) && (row.adminState & drainMask) !== 0;
@@ -45,13 +51,13 @@ export type SlotState = 'ready' | 'drain' | 'maint' | 'down' | 'free';
 export const holds = (row: ServerRow, app: AppAddress): boolean =>
   row.address === app.address && row.port === app.port;
 
-const isLoopback = (address: string): boolean =>
+export const isLoopback = (address: string): boolean =>
   isIPv4(address) ? address.startsWith('127.') : address === '::1';
 
 /** The slots of `template` among `rows`, by number; a row whose number is above the count is not one. */
 export function slotsOf(rows: readonly ServerRow[], template: SlotTemplate): ServerRow[] {
   return rows
-    .filter((row) => row.backend === template.backend)
+    .filter((row) => row.backend === template.backend && isSlot(row))
     .map((row) => ({ row, number: slotNumber(row.name, template.prefix) }))
     .filter(({ number }) => number !== undefined && number <= template.count)
     .sort((a, b) => (a.number ?? 0) - (b.number ?? 0))
@@ -70,7 +76,7 @@ export function countTemplates(rows: readonly ServerRow[], prefix: string): Map<
   const numbers = new Map<string, Set<number>>();
   for (const row of rows) {
     const number = slotNumber(row.name, prefix);
-    if (number === undefined) continue;
+    if (number === undefined || !isSlot(row)) continue;
     const known = numbers.get(row.backend) ?? new Set<number>();
     numbers.set(row.backend, known.add(number));
   }
@@ -141,26 +147,39 @@ function tooFew(backend: string, prefix: string, count: number, found: number): 
   );
 }
 
-/** The slots that nobody holds (see the top of this file); `slots` are all of one template. */
-export function freeSlots(slots: readonly ServerRow[]): ServerRow[] {
-  const loopback = slots.filter(
-    (row) => isInMaintenance(row) && isLoopback(row.address) && row.port !== freeAddress.port,
-  );
-  const uses = new Map<number, number>();
-  for (const row of loopback) uses.set(row.port, (uses.get(row.port) ?? 0) + 1);
-  const shared = [...uses].filter(([, count]) => count > 1).map(([port]) => port);
-  const isPlaceholderPort = (port: number) =>
-    port === freeAddress.port || shared.length === 0 || shared.includes(port);
-  return slots.filter(
-    (row) =>
-      isInMaintenance(row) &&
-      (isUnspecified(row.address) || (isLoopback(row.address) && isPlaceholderPort(row.port))),
-  );
+/** The loopback addresses that several slots in maintenance have: the template's own. */
+function templateAddresses(slots: readonly ServerRow[]): Set<string> {
+  const seen = new Set<string>();
+  const shared = new Set<string>();
+  for (const row of slots) {
+    if (!isInMaintenance(row) || !isLoopback(row.address)) continue;
+    const address = formatAddress(row);
+    (seen.has(address) ? shared : seen).add(address);
+  }
+  return shared;
 }
 
-/** A slot that takes traffic although its address is nobody's: HAProxy would send requests to itself. */
-export function pointsAtHaproxy(row: ServerRow): boolean {
-  return !isInMaintenance(row) && (isUnspecified(row.address) || holds(row, freeAddress));
+const formatAddress = ({ address, port }: AppAddress): string => `${address} ${port}`;
+
+/** The slots that nobody holds (see the top of this file); `slots` are all of one template. */
+export function freeSlots(slots: readonly ServerRow[]): ServerRow[] {
+  const shared = templateAddresses(slots);
+  const template = [...shared].filter((address) => address !== formatAddress(freeAddress));
+  const isPlaceholder = (row: ServerRow) =>
+    isUnspecified(row.address) ||
+    holds(row, freeAddress) ||
+    (isLoopback(row.address) && (template.length === 0 || shared.has(formatAddress(row))));
+  return slots.filter((row) => isInMaintenance(row) && isPlaceholder(row));
+}
+
+/** Slots that take traffic although their address is a placeholder: HAProxy sends requests to itself. */
+export function misdirectedSlots(slots: readonly ServerRow[]): ServerRow[] {
+  const shared = templateAddresses(slots);
+  return slots.filter(
+    (row) =>
+      !isInMaintenance(row) &&
+      (isUnspecified(row.address) || holds(row, freeAddress) || shared.has(formatAddress(row))),
+  );
 }
 
 /** The state as the API shows it; `free` says whether `freeSlots` lists the slot. */

@@ -1,0 +1,33 @@
+// What one look at HAProxy cannot tell and planning needs: since when a slot is down, and whose it was.
+import { freeSlots, isDown, type SlotTemplate, slotsOf } from '../../shared/haproxy/slots.ts';
+import type { HaproxyPicture } from '../observe/haproxy.ts';
+import { addressKey, indexApps, type SlotAgent, slotKey } from './slot-world.ts';
+
+export class SlotHistory {
+  readonly downSince = new Map<string, number>();
+  /** See `lastOwners` in slot-world.ts. */
+  readonly lastOwners = new Map<string, string>();
+
+  /** A look was missed, or another process answers: slots may have changed hands unseen. */
+  forgetOwners(): void {
+    this.lastOwners.clear();
+  }
+
+  /** Notes a look, after it was planned on. */
+  note(picture: HaproxyPicture, templates: readonly SlotTemplate[], agents: readonly SlotAgent[]): void {
+    const apps = indexApps(agents.filter(({ record }) => record.connected));
+    const down = new Set<string>();
+    for (const template of templates) {
+      const slots = slotsOf(picture.rows, template);
+      for (const row of freeSlots(slots)) this.lastOwners.delete(slotKey(row));
+      for (const row of slots) {
+        if (isDown(row)) down.add(slotKey(row));
+        const registration = apps.get(addressKey(row))?.registration;
+        if (registration?.slot === row.name && registration.backend === row.backend)
+          this.lastOwners.set(slotKey(row), addressKey(row));
+      }
+    }
+    for (const key of this.downSince.keys()) if (!down.has(key)) this.downSince.delete(key);
+    for (const key of down) if (!this.downSince.has(key)) this.downSince.set(key, picture.at);
+  }
+}
