@@ -82,6 +82,10 @@ export class AgentSession implements AgentLink {
   /** Called once in each heartbeat interval. */
   sweep(): void {
     if (this.#over) return;
+    if (this.#agent !== undefined && this.#context.registry.isParked(this.#agent)) {
+      this.#silent = 0;
+      return;
+    }
     this.#silent += 1;
     if (this.#silent >= silentSweeps.dead) {
       this.#lost(`silent for ${this.#silent - 1} heartbeats`);

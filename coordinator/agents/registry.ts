@@ -35,6 +35,7 @@ export type RegistryListener = (id: string) => void;
 export class AgentRegistry {
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<RegistryListener>();
+  readonly #parked = new Set<string>();
   readonly #audit: Pick<Audit, 'record'>;
   readonly #log: Log;
   readonly #clock: Clock;
@@ -172,6 +173,16 @@ export class AgentRegistry {
     entry.told = drain ? message : undefined;
     entry.link.tell(message);
     return true;
+  }
+
+  /** A parked agent is frozen with its container: its silence means nothing, and its session is kept. */
+  setParked(id: string, parked: boolean): void {
+    if (parked) this.#parked.add(id);
+    else this.#parked.delete(id);
+  }
+
+  isParked(id: string): boolean {
+    return this.#parked.has(id);
   }
 
   /** Drops what is known of an agent that has no session. */

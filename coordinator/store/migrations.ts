@@ -1,7 +1,7 @@
 // Every change of the schema, in order, inside the program: there are no files to ship beside it. A migration that has
 // been released is never edited; a change is a new one. Only what all three databases understand is used: MySQL wants a
 // length on text that is a key, and knows no `create index if not exists`.
-import type { Kysely, Migration } from 'kysely';
+import { type Kysely, type Migration, MysqlAdapter, sql } from 'kysely';
 import type { Tables } from './tables.ts';
 
 async function createAgents(db: Kysely<Tables>): Promise<void> {
@@ -90,8 +90,38 @@ async function createAlerts(db: Kysely<Tables>): Promise<void> {
     .execute();
 }
 
+/** Text of more than 64 KB, which MySQL's `text` cuts off. */
+function longText(db: Kysely<Tables>) {
+  return db.getExecutor().adapter instanceof MysqlAdapter ? sql`longtext` : 'text';
+}
+
+async function createServices(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('services')
+    .addColumn('service', 'varchar(253)', (column) => column.primaryKey())
+    .addColumn('state', longText(db), (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('policies')
+    .addColumn('name', 'varchar(253)', (column) => column.primaryKey())
+    .addColumn('service', 'varchar(253)', (column) => column.notNull())
+    .addColumn('document', longText(db), (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .addColumn('updated_by', 'varchar(253)', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('policy_states')
+    .addColumn('policy', 'varchar(253)', (column) => column.primaryKey())
+    .addColumn('state', longText(db), (column) => column.notNull())
+    .addColumn('record', longText(db), (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .execute();
+}
+
 export const migrations: Record<string, Migration> = {
   '2026-01-agents': { up: createAgents },
   '2026-02-audit': { up: createAudit },
   '2026-03-alerts': { up: createAlerts },
+  '2026-04-services': { up: createServices },
 };

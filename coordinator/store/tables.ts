@@ -73,9 +73,37 @@ export interface AlertSilencesTable {
   created_at: number;
 }
 
+export interface ServicesTable {
+  service: string;
+  /** JSON object (services/service-state.ts). */
+  state: string;
+  updated_at: number;
+}
+
+/** Policies that were written at run time; those of files and labels are not stored. */
+export interface PoliciesTable {
+  name: string;
+  service: string;
+  /** JSON object, as it was given. */
+  document: string;
+  updated_at: number;
+  updated_by: string;
+}
+
+export interface PolicyStatesTable {
+  policy: string;
+  /** JSON objects: PolicyState, and the DecisionRecord that led to it, which can be replayed. */
+  state: string;
+  record: string;
+  updated_at: number;
+}
+
 export interface Tables {
   agents: AgentsTable;
   audit: AuditTable;
   alert_inbox: AlertInboxTable;
   alert_silences: AlertSilencesTable;
+  services: ServicesTable;
+  policies: PoliciesTable;
+  policy_states: PolicyStatesTable;
 }

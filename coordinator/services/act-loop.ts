@@ -1,0 +1,351 @@
+// Brings every service to the number of instances that is wanted: join what is seen, plan, carry out, look again.
+// Single-flight; steps run beside each other and beside the next rounds, and an instance with a step on it is left alone
+// until the step is done and Docker's listing shows it.
+//
+// Woken by Docker's events, agents, decisions and operators; once a second when nothing happens.
+import type { Clock } from '../../shared/clock.ts';
+import { describeError, isBerthError } from '../../shared/errors.ts';
+import type { RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
+import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
+import type { Log } from '../../shared/log.ts';
+import type { AuditEntry } from '../audit/audit-entry.ts';
+import type { Fleet } from './fleet.ts';
+import type { FleetAgents } from './fleet-agents.ts';
+import type { Done, InstanceExecutor } from './instance-executor.ts';
+import type { InstanceStep } from './instance-step.ts';
+import { emptyMemory, type InstanceMemory, joinInstances } from './join-instances.ts';
+import { planInstances } from './plan-instances.ts';
+import { RetryBook } from './retry-book.ts';
+import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
+import { expireState, type ServiceState } from './service-state.ts';
+import type { Services } from './services.ts';
+import { readSlotSessions } from './slot-sessions.ts';
+
+/** What a policy or a label says of how a service is to be acted on. */
+export interface ActRules {
+  /** Instances kept paused beside the active ones. */
+  warm: number;
+  /** Fewest that must serve, of `wanted`. */
+  minAvailable(wanted: number): number;
+  drainDeadlineMs: number;
+  orderVictims(instances: readonly ServiceInstance[]): readonly ServiceInstance[];
+}
+
+export interface ActLoopParts {
+  services: Services;
+  fleet: Fleet;
+  agents: FleetAgents;
+  executor: InstanceExecutor;
+  /** Every HAProxy that is configured, with its rows while it answers. */
+  haproxys(): readonly { name: string; api: RuntimeApi; rows: readonly ServerRow[] | undefined }[];
+  rules(service: string): ActRules;
+  spares: Set<string>;
+  audit(entry: AuditEntry): void;
+  log: Log;
+  clock: Clock;
+}
+
+/** The two ways in which a creation has ended since a decision last asked. */
+export type Creation = 'failed' | 'succeeded';
+
+const leastGapMs = 20;
+const idleMs = 1000;
+/** While something drains, its sessions are looked at this often. */
+const drainingMs = 100;
+const unhealthyAfterMs = 30_000;
+/** An instance that has served for this long is no crash loop. */
+const settledMs = 60_000;
+
+const events: Record<Exclude<InstanceStep['kind'], 'hold'>, string> = {
+  undrain: 'instance.undrained',
+  unpark: 'instance.unparked',
+  start: 'instance.started',
+  create: 'instance.created',
+  drain: 'instance.drained',
+  park: 'instance.parked',
+  stop: 'instance.stopped',
+  remove: 'instance.removed',
+};
+
+export class ActLoop {
+  readonly #parts: ActLoopParts;
+  readonly #creations = new RetryBook();
+  readonly #starts = new RetryBook();
+  readonly #busy = new Map<string, Promise<void>>();
+  readonly #creating = new Map<string, { active: number; spare: number }>();
+  readonly #created = new Map<string, Creation>();
+  readonly #holds = new Map<string, string>();
+  #memory: InstanceMemory = emptyMemory;
+  #instances: ReadonlyMap<string, readonly ServiceInstance[]> = new Map();
+  #plans = new Map<string, readonly InstanceStep[]>();
+  #wake = new AbortController();
+
+  constructor(parts: ActLoopParts) {
+    this.#parts = parts;
+  }
+
+  wake(): void {
+    this.#wake.abort();
+  }
+
+  /** Instances by service, as of the last look. */
+  instances(): ReadonlyMap<string, readonly ServiceInstance[]> {
+    return this.#instances;
+  }
+
+  /** What the last round planned for a service, also what it holds and why. */
+  plan(service: string): readonly InstanceStep[] {
+    return this.#plans.get(service) ?? [];
+  }
+
+  /** How creating went since the last call; undefined when nothing was created. */
+  takeCreation(service: string): Creation | undefined {
+    const creation = this.#created.get(service);
+    this.#created.delete(service);
+    return creation;
+  }
+
+  /** True while a step of this service is being carried out. */
+  isBusy(service: string): boolean {
+    const { active = 0, spare = 0 } = this.#creating.get(service) ?? {};
+    return active + spare > 0 || (this.#instances.get(service) ?? []).some(({ id }) => this.#busy.has(id));
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, fleet, agents, services, log } = this.#parts;
+    const ends = [
+      fleet.onChange(() => this.wake()),
+      agents.onChange(() => this.wake()),
+      services.onChange(() => this.wake()),
+    ];
+    try {
+      while (!signal.aborted) {
+        this.#wake = new AbortController();
+        let pause = idleMs;
+        try {
+          pause = await this.#round(signal);
+        } catch (error) {
+          if (!signal.aborted)
+            log.error(
+              { event: 'act.failed', error: describeError(error) },
+              'a round of acting failed; the next one follows',
+            );
+        }
+        await clock.sleep(leastGapMs, signal);
+        await clock.sleep(Math.max(1, pause - leastGapMs), AbortSignal.any([signal, this.#wake.signal]));
+      }
+    } finally {
+      for (const end of ends) end();
+      await Promise.all(this.#busy.values());
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<number> {
+    const { services, clock } = this.#parts;
+    await this.#see(signal);
+    let draining = false;
+    for (const state of services.list()) {
+      const current = expireState(state, clock.wall());
+      if (current !== state) services.change(state.service, current);
+      const wanted = current.override?.replicas ?? current.wanted;
+      const instances = this.#instances.get(state.service) ?? [];
+      if (wanted === null) continue;
+      const steps = this.#plan(current, wanted, instances);
+      this.#plans.set(state.service, steps);
+      this.#reportHolds(state.service, steps);
+      for (const step of steps) if (step.kind !== 'hold') this.#launch(step, current, instances, signal);
+      draining ||= instances.some((instance) => isSpare(instance) && instance.state === 'running');
+    }
+    return draining ? drainingMs : idleMs;
+  }
+
+  /** Looks at everything and joins it. Sessions are read only while somebody waits for them. */
+  async #see(signal: AbortSignal): Promise<void> {
+    const { fleet, agents, haproxys, services, spares, clock } = this.#parts;
+    const proxies = haproxys();
+    const needed = services.list().some((state) => this.#needsSessions(state));
+    const sessions = needed
+      ? await readSlotSessions(
+          proxies.map(({ api }) => api),
+          signal,
+        )
+      : undefined;
+    const joined = joinInstances({
+      hosts: fleet.views(),
+      agents: agents.list(),
+      haproxys: proxies.flatMap(({ name, rows }) => (rows === undefined ? [] : [{ name, rows }])),
+      sessions,
+      byOperator: new Set(services.list().flatMap(({ byOperator }) => byOperator)),
+      agentOf: (instance) => agents.agentOf(instance),
+      memory: this.#memory,
+      now: clock.monotonic(),
+      wall: clock.wall(),
+    });
+    this.#memory = joined.memory;
+    this.#instances = joined.byService;
+    const all = [...joined.byService.values()].flat();
+    for (const instance of all) {
+      // A spare that has just come up is told before it gets traffic.
+      if (spares.has(instance.id) && instance.agent !== undefined && instance.phase !== 'draining') {
+        agents.drain(instance.agent, true, 'it is kept warm');
+      }
+      if (instance.serving && (instance.startAgeMs ?? 0) > settledMs) this.#starts.succeeded(instance.id);
+    }
+    const ids = new Set(all.map(({ id }) => id));
+    this.#starts.keep(ids);
+    for (const id of spares) if (!ids.has(id)) spares.delete(id);
+  }
+
+  #needsSessions(state: ServiceState): boolean {
+    const wanted = state.override?.replicas ?? state.wanted;
+    const instances = this.#instances.get(state.service) ?? [];
+    if (wanted === null) return false;
+    return (
+      instances.filter(isActive).length > wanted ||
+      instances.some((instance) => isSpare(instance) && instance.state === 'running')
+    );
+  }
+
+  #plan(state: ServiceState, wanted: number, instances: readonly ServiceInstance[]): InstanceStep[] {
+    const { rules, fleet, clock } = this.#parts;
+    const { service } = state;
+    const rule = rules(service);
+    const now = clock.monotonic();
+    const unknown = fleet.views().filter((view) => !view.known);
+    if (
+      unknown.length > 0 &&
+      (unknown.length === fleet.views().length ||
+        instances.some(({ host }) => unknown.some((view) => view.host === host)))
+    ) {
+      // Unknown is not empty: what may still run there must not be made a second time.
+      return [
+        { kind: 'hold', reason: `Docker host ${unknown.map(({ host }) => host).join(', ')} does not answer` },
+      ];
+    }
+    return planInstances({
+      instances,
+      wanted,
+      warm: wanted === 0 ? 0 : rule.warm,
+      minAvailable: Math.min(wanted, rule.minAvailable(wanted)),
+      busy: new Set(this.#busy.keys()),
+      creating: this.#creating.get(service) ?? { active: 0, spare: 0 },
+      creatable: this.#creatable(state, now),
+      startable: ({ id }) => this.#starts.waits(id, now) === undefined,
+      unhealthyAfterMs,
+      drainDeadlineMs: rule.drainDeadlineMs,
+      orderVictims: rule.orderVictims,
+    });
+  }
+
+  #creatable(
+    { service, spec }: ServiceState,
+    now: number,
+  ): { possible: true } | { possible: false; why: string } {
+    if (spec === null)
+      return {
+        possible: false,
+        why: 'no instance of it has been seen healthy yet, so there is nothing to clone',
+      };
+    const waits = this.#creations.waits(service, now);
+    if (waits === undefined) return { possible: true };
+    return {
+      possible: false,
+      why: `the last try failed (${waits.reason}); the next one is in ${Math.ceil(waits.forMs / 1000)} s`,
+    };
+  }
+
+  #launch(
+    step: Exclude<InstanceStep, { kind: 'hold' }>,
+    state: ServiceState,
+    instances: readonly ServiceInstance[],
+    signal: AbortSignal,
+  ): void {
+    const { executor } = this.#parts;
+    const { service } = state;
+    const key = step.kind === 'create' ? `create ${service} ${crypto.randomUUID()}` : step.id;
+    const instance = step.kind === 'create' ? undefined : instances.find(({ id }) => id === step.id);
+    if (step.kind === 'create') this.#countCreation(service, step.spare, 1);
+    const running = executor
+      .run(step, state, instance, signal)
+      .then(
+        (done) => this.#succeeded(step, service, done),
+        (error: unknown) => {
+          if (!signal.aborted) this.#failed(step, service, error);
+        },
+      )
+      .finally(() => {
+        if (step.kind === 'create') this.#countCreation(service, step.spare, -1);
+        this.#busy.delete(key);
+        this.wake();
+      });
+    this.#busy.set(key, running);
+  }
+
+  #countCreation(service: string, spare: boolean, change: number): void {
+    const { active, spare: spares } = this.#creating.get(service) ?? { active: 0, spare: 0 };
+    this.#creating.set(
+      service,
+      spare ? { active, spare: spares + change } : { active: active + change, spare: spares },
+    );
+  }
+
+  #succeeded(step: Exclude<InstanceStep, { kind: 'hold' }>, service: string, done: Done): void {
+    if (step.kind === 'create') {
+      this.#creations.succeeded(service);
+      this.#created.set(service, 'succeeded');
+    }
+    // Each start counts against the next one until it has served for a while: that is what a crash loop looks like.
+    if (step.kind === 'start' || step.kind === 'create') {
+      this.#starts.failed(done.container, 'it was started a moment ago', this.#parts.clock.monotonic());
+    }
+    this.#tell(
+      step,
+      service,
+      { container: done.container, host: done.host },
+      `${done.name}: ${step.reason}`,
+      'ok',
+    );
+  }
+
+  #failed(step: Exclude<InstanceStep, { kind: 'hold' }>, service: string, error: unknown): void {
+    const now = this.#parts.clock.monotonic();
+    const why = describeError(error);
+    if (step.kind === 'create') {
+      this.#creations.failed(service, why, now);
+      this.#created.set(service, 'failed');
+    } else if (step.kind === 'start') this.#starts.failed(step.id, why, now);
+    const code = isBerthError(error) ? error.code : undefined;
+    const about = 'id' in step ? { container: step.id } : {};
+    this.#tell(
+      step,
+      service,
+      { ...about, details: { code } },
+      `${'name' in step ? `${step.name}: ` : ''}${step.reason}; ${why}`,
+      'failed',
+    );
+  }
+
+  #tell(
+    step: Exclude<InstanceStep, { kind: 'hold' }>,
+    service: string,
+    about: Partial<AuditEntry>,
+    reason: string,
+    outcome: AuditEntry['outcome'],
+  ): void {
+    this.#parts.audit({ event: events[step.kind], actor: 'coordinator', service, reason, outcome, ...about });
+  }
+
+  /** What cannot be done is said once, and again when the reason changes. */
+  #reportHolds(service: string, steps: readonly InstanceStep[]): void {
+    const reason = steps
+      .filter((step) => step.kind === 'hold')
+      .map((step) => step.reason)
+      .join('; ');
+    // The seconds to the next try count down; the reason stays the same.
+    const key = reason.replaceAll(/\d+/g, '#');
+    if (this.#holds.get(service) === key) return;
+    this.#holds.set(service, key);
+    if (reason !== '')
+      this.#parts.audit({ event: 'service.held', actor: 'coordinator', service, reason, outcome: 'held' });
+  }
+}

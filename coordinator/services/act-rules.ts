@@ -1,0 +1,76 @@
+// How a service is to be acted on: from its policy, its labels, and what is sensible without either. Pure.
+import type { LabelSettings } from '../../shared/labels.ts';
+import type { InstanceObservation } from '../decide/observation.ts';
+import type { Amount, Policy } from '../decide/policy.ts';
+import { chooseVictims } from '../decide/victims.ts';
+import type { ActRules } from './act-loop.ts';
+import type { ServiceInstance } from './service-instance.ts';
+
+const drainDeadlineMs = 60_000;
+
+export interface RuleSources {
+  policy: Policy | undefined;
+  drain: { deadlineMs: number } | undefined;
+  labels: readonly LabelSettings[];
+}
+
+export function readActRules({ policy, drain, labels }: RuleSources): ActRules {
+  const order = policy?.victims ?? 'youngest';
+  return {
+    warm: Math.max(0, ...labels.map(({ warm }) => warm ?? 0)),
+    minAvailable: (wanted) => minAvailable(policy?.budget ?? null, wanted),
+    drainDeadlineMs: drain?.deadlineMs ?? drainDeadlineMs,
+    orderVictims: (instances) => {
+      const byId = new Map(instances.map((instance) => [instance.id, instance]));
+      const ids = chooseVictims(instances.map(observationOf), instances.length, order);
+      return ids.flatMap((id) => byId.get(id) ?? []);
+    },
+  };
+}
+
+/** Without a budget one must stay, where there is more than one. */
+function minAvailable(budget: Policy['budget'], wanted: number): number {
+  if (budget === null) return wanted > 1 ? 1 : 0;
+  if ('minAvailable' in budget) return amountOf(budget.minAvailable, wanted);
+  return Math.max(0, wanted - amountOf(budget.maxUnavailable, wanted));
+}
+
+/** A share is rounded up, as Kubernetes does. */
+function amountOf(amount: Amount, of: number): number {
+  return 'count' in amount ? amount.count : Math.ceil(amount.share * of);
+}
+
+/** An instance as the deciding half sees it. */
+export function observationOf(instance: ServiceInstance): InstanceObservation {
+  const { id, host, serving, startAgeMs, notServingMs, sessions } = instance;
+  return {
+    id,
+    phase: phaseOf(instance),
+    ready: instance.phase === undefined && instance.health === 'none' && !serving ? null : serving,
+    startAgeMs,
+    readyChangedAgeMs: serving ? startAgeMs : Math.min(notServingMs, startAgeMs ?? notServingMs),
+    sessions,
+    host,
+    protected: instance.protected,
+  };
+}
+
+function phaseOf({ state, phase, serving }: ServiceInstance): InstanceObservation['phase'] {
+  switch (state) {
+    case 'created':
+      return 'created';
+    case 'paused':
+      return phase === 'draining' ? 'parked' : 'running';
+    case 'running':
+      if (phase === 'draining' || phase === 'stopping') return 'draining';
+      return phase === 'starting' && !serving ? 'starting' : 'running';
+    case 'restarting':
+      return 'starting';
+    case 'removing':
+    case 'exited':
+    case 'dead':
+      return state;
+    default:
+      return state satisfies never;
+  }
+}

@@ -1,0 +1,154 @@
+// The acting half, put together: what Docker has, what is wanted, and the loop that brings one to the other.
+import type { Clock } from '../../shared/clock.ts';
+import { describeError } from '../../shared/errors.ts';
+import type { LabelSettings } from '../../shared/labels.ts';
+import type { Log } from '../../shared/log.ts';
+import type { AgentRecord } from '../agents/agent-record.ts';
+import type { AgentRegistry } from '../agents/registry.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { AdmittedPolicy } from '../policy/normalize.ts';
+import type { SlotKeeper } from '../slots/slot-keeper.ts';
+import type { ContainerFate } from '../slots/slot-world.ts';
+import type { Store } from '../store/store.ts';
+import type { DockerEndpoint } from '../targets/docker/endpoint.ts';
+import { ActLoop } from './act-loop.ts';
+import { readActRules } from './act-rules.ts';
+import { Fleet } from './fleet.ts';
+import { FleetAgents } from './fleet-agents.ts';
+import { type Boundary, InstanceExecutor } from './instance-executor.ts';
+import { LabelWatcher } from './label-watcher.ts';
+import { readLabelWish } from './label-wishes.ts';
+import { ServiceSaver } from './service-saver.ts';
+import { Services } from './services.ts';
+import { SpecKeeper } from './spec-keeper.ts';
+
+export interface ActingParts {
+  endpoints: readonly DockerEndpoint[];
+  registry: AgentRegistry;
+  store: Store;
+  audit: Audit;
+  log: Log;
+  clock: Clock;
+  /** The policy in force for a service. */
+  policyOf: (service: string) => AdmittedPolicy | undefined;
+  keeper: () => SlotKeeper;
+  boundary?: Boundary;
+}
+
+const wishesEveryMs = 250;
+
+export class Acting {
+  readonly fleet: Fleet;
+  readonly agents: FleetAgents;
+  readonly services = new Services();
+  readonly loop: ActLoop;
+  readonly #parts: ActingParts;
+  readonly #saver: ServiceSaver;
+  readonly #specs: SpecKeeper;
+  readonly #watcher: LabelWatcher;
+
+  constructor(parts: ActingParts) {
+    const { endpoints, registry, store, audit, log, clock, policyOf, keeper } = parts;
+    this.#parts = parts;
+    this.agents = new FleetAgents(registry, clock);
+    this.fleet = new Fleet(endpoints, { log, clock, agents: () => registry.list() });
+    this.#saver = new ServiceSaver({ services: this.services, store, log, clock });
+    const { fleet, agents, services } = this;
+    const spares = new Set<string>();
+    const boundary = parts.boundary ?? (() => undefined);
+    this.loop = new ActLoop({
+      services,
+      fleet,
+      agents,
+      executor: new InstanceExecutor({ fleet, agents, registry, log, clock, boundary, spares }),
+      haproxys: () =>
+        keeper()
+          .keepers()
+          .map((each) => ({ name: each.name, api: each.api, rows: each.picture?.rows })),
+      rules: (service) => {
+        const admitted = policyOf(service);
+        return readActRules({
+          policy: admitted?.policy,
+          drain: admitted?.drain,
+          labels: this.#labels(service),
+        });
+      },
+      spares,
+      audit: (entry) => {
+        audit
+          .record(entry)
+          .catch((error: unknown) =>
+            log.error({ event: 'audit.failed', error: describeError(error) }, 'an audit row was not written'),
+          );
+      },
+      log,
+      clock,
+    });
+    this.#specs = new SpecKeeper({ services, fleet, instances: () => this.loop.instances(), log, clock });
+    this.#watcher = new LabelWatcher({
+      fleet,
+      agents,
+      clock,
+      haproxys: () =>
+        keeper()
+          .keepers()
+          .map(({ name }) => name),
+    });
+  }
+
+  /** What Docker says of an agent's container, for the slot keeper. */
+  containerFate(record: AgentRecord): ContainerFate {
+    if (record.container === undefined || this.fleet.empty) return 'unknown';
+    const fate = this.fleet.fate(record.container);
+    if (fate === 'gone' || fate === 'stopped') return 'gone';
+    if (fate === 'unknown') return 'unknown';
+    return this.fleet.instances().find(({ id }) => id === record.container)?.state === 'paused'
+      ? 'paused'
+      : 'up';
+  }
+
+  /** Slot prefixes that labels name. */
+  prefixes(): string[] {
+    return [...new Set(this.fleet.instances().flatMap(({ settings }) => settings.slotPrefix ?? []))];
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.fleet.empty) return;
+    while (!(await this.#saver.load()) && !signal.aborted) await this.#parts.clock.sleep(1000, signal);
+    await Promise.all([
+      this.fleet.run(signal),
+      this.loop.run(signal),
+      this.#saver.run(signal),
+      this.#specs.run(signal),
+      this.#watcher.run(signal),
+      this.#wish(signal),
+    ]);
+    await this.#saver.save();
+  }
+
+  /** Wanted numbers of services without a policy, from their labels. */
+  async #wish(signal: AbortSignal): Promise<void> {
+    const { clock, policyOf } = this.#parts;
+    while (!signal.aborted) {
+      for (const state of this.services.list()) {
+        const { service } = state;
+        if (policyOf(service) !== undefined || state.override !== null) continue;
+        const instances = this.loop.instances().get(service) ?? [];
+        const wish = readLabelWish(state, instances, this.#labels(service), this.loop.isBusy(service));
+        if (wish !== undefined)
+          this.services.change(service, {
+            wanted: wish.wanted,
+            wantedBy: 'labels',
+            wantedReason: wish.reason,
+          });
+      }
+      await clock.sleep(wishesEveryMs, signal);
+    }
+  }
+
+  #labels(service: string): LabelSettings[] {
+    return this.fleet
+      .instances()
+      .flatMap((instance) => (instance.service === service ? [instance.settings] : []));
+  }
+}

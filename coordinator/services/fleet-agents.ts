@@ -1,0 +1,136 @@
+// The agents as the rest of the coordinator sees them: those that have registered, with what Berth itself has ordered of
+// an instance whose agent can't be told (a hung agent, or none at all).
+//
+// A container with labels only and no agent (REQUIREMENTS 2) is given a record here as if it had one: its phase is what
+// a TCP probe and Docker say. The slot keeper then gives it a slot, drains it and takes the slot back like any other.
+import type { Clock } from '../../shared/clock.ts';
+import type { Phase, RegistrationReport } from '../../shared/protocol.ts';
+import type { AgentRecord } from '../agents/agent-record.ts';
+import type { AgentRegistry } from '../agents/registry.ts';
+import type { Instance } from '../targets/docker/instance.ts';
+
+/** What is known of a container that has no agent. */
+export interface Unattended {
+  instance: Instance;
+  /** Undefined while it has no address on the network. */
+  address: string | undefined;
+  port: number;
+  answers: boolean;
+}
+
+export class FleetAgents {
+  readonly #registry: AgentRegistry;
+  readonly #clock: Clock;
+  readonly #ordered = new Set<string>();
+  readonly #listeners = new Set<() => void>();
+  #unattended: readonly AgentRecord[] = [];
+  #haproxys: readonly string[] = [];
+
+  constructor(registry: AgentRegistry, clock: Clock) {
+    this.#registry = registry;
+    this.#clock = clock;
+    registry.onChange((id) => {
+      // An agent that says so itself needs no order, and one that is back has been told by its session.
+      if (registry.get(id)?.phase === 'draining') this.#ordered.delete(id);
+      this.#changed();
+    });
+  }
+
+  list(): readonly AgentRecord[] {
+    const registered = this.#registry.list();
+    const records = this.#unattended.length === 0 ? registered : [...registered, ...this.#unattended];
+    if (this.#ordered.size === 0) return records;
+    return records.map((record) =>
+      this.#ordered.has(record.id) && record.phase === 'ready' ? { ...record, phase: 'draining' } : record,
+    );
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Out of traffic, or back. The agent does it itself where it can be told; else the slot keeper does. */
+  drain(id: string, drain: boolean, reason: string): void {
+    const told = this.#registry.drain(id, drain, reason);
+    if (drain && !told) this.#ordered.add(id);
+    else this.#ordered.delete(id);
+    this.#changed();
+  }
+
+  /** Agent id of a container: its agent's, or the one that stands for it. */
+  agentOf(instance: Instance): string | undefined {
+    if (instance.agentId !== undefined) return instance.agentId;
+    return this.#unattended.some(({ id }) => id === standIn(instance.id)) ? standIn(instance.id) : undefined;
+  }
+
+  /** Takes in what is known of containers without an agent. */
+  attend(unattended: readonly Unattended[], haproxys: readonly string[]): void {
+    const known = new Map(this.#unattended.map((record) => [record.id, record]));
+    const seen = new Set<string>();
+    this.#haproxys = haproxys;
+    const records = unattended.map((each) => {
+      seen.add(standIn(each.instance.id));
+      return this.#record(each, known.get(standIn(each.instance.id)));
+    });
+    // One that is gone has said goodbye: its slot is given back.
+    const gone = this.#unattended.filter(
+      ({ id, goodbyeReason }) => !seen.has(id) && goodbyeReason === undefined,
+    );
+    const left = gone.map(
+      (record): AgentRecord => ({
+        ...record,
+        connected: false,
+        phase: 'stopping',
+        goodbyeReason: 'its container has ended',
+      }),
+    );
+    const next = [...records, ...left];
+    const text = (list: readonly AgentRecord[]) =>
+      JSON.stringify(
+        list.map(({ id, connected, phase, registrations }) => [id, connected, phase, registrations]),
+      );
+    const changed = text(next) !== text(this.#unattended);
+    this.#unattended = next;
+    if (changed) this.#changed();
+  }
+
+  #record({ instance, address, port, answers }: Unattended, before: AgentRecord | undefined): AgentRecord {
+    const { id, service, hostname, settings } = instance;
+    const phase: Phase = answers
+      ? 'ready'
+      : before === undefined || before.phase === 'starting'
+        ? 'starting'
+        : 'unready';
+    const own = settings.haproxy?.split(',').map((name) => name.trim());
+    const names = this.#haproxys.filter((name) => own === undefined || own.includes(name));
+    const registration = (haproxy: string): RegistrationReport => ({
+      haproxy,
+      port,
+      state: 'none',
+      ...(address === undefined ? {} : { address }),
+      ...(settings.backend === undefined ? {} : { backend: settings.backend }),
+    });
+    return {
+      id: standIn(id),
+      service,
+      container: id,
+      hostname,
+      connected: true,
+      phase,
+      registrations: (names.length > 0 ? names : this.#haproxys).map(registration),
+      metrics: {},
+      lastHeardAt: this.#clock.monotonic(),
+      lostAt: undefined,
+      goodbyeReason: undefined,
+      firstSeen: before?.firstSeen ?? this.#clock.wall(),
+      lastSeen: this.#clock.wall(),
+    };
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const standIn = (container: string): string => `docker:${container.slice(0, 12)}`;

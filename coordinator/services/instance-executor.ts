@@ -1,0 +1,181 @@
+// Carries out one instance step, and ends only when Docker's listing shows what was done: the next plan is then made
+// from what is, not from what was (AUTOSCALING.md, 25).
+import type { Clock } from '../../shared/clock.ts';
+import { BerthError } from '../../shared/errors.ts';
+import { labels } from '../../shared/labels.ts';
+import type { Log } from '../../shared/log.ts';
+import type { AgentRegistry } from '../agents/registry.ts';
+import type { DockerClient } from '../targets/docker/client.ts';
+import { createFromSpec } from '../targets/docker/create-from-spec.ts';
+import { isNotFound, isNotModified } from '../targets/docker/docker-error.ts';
+import type { Fleet } from './fleet.ts';
+import type { FleetAgents } from './fleet-agents.ts';
+import type { InstanceStep } from './instance-step.ts';
+import type { ServiceInstance } from './service-instance.ts';
+import type { ServiceState } from './service-state.ts';
+
+/** Between two effects of a step; a test ends the process there. */
+export type Boundary = (moment: `${InstanceStep['kind']}.${'before' | 'between' | 'after'}`) => void;
+
+export interface ExecutorParts {
+  fleet: Fleet;
+  agents: FleetAgents;
+  registry: Pick<AgentRegistry, 'setParked'>;
+  log: Log;
+  clock: Clock;
+  boundary: Boundary;
+  /** Containers that are to come up out of traffic; the act loop tells their agents as they come. */
+  spares: Set<string>;
+}
+
+/** What a step was done on, for the audit. */
+export interface Done {
+  container: string;
+  name: string;
+  host: string;
+}
+
+type On<K extends InstanceStep['kind']> = Extract<InstanceStep, { kind: K }>;
+
+export class InstanceExecutor {
+  readonly #parts: ExecutorParts;
+
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @throws BerthError `docker.…` when the engine refused or did not answer; what was half done is found and finished
+   *   by the next plan
+   */
+  async run(
+    step: Exclude<InstanceStep, { kind: 'hold' }>,
+    state: ServiceState,
+    instance: ServiceInstance | undefined,
+    signal: AbortSignal,
+  ): Promise<Done> {
+    const { boundary, fleet } = this.#parts;
+    boundary(`${step.kind}.before`);
+    const done =
+      step.kind === 'create'
+        ? await this.#create(step, state, signal)
+        : await this.#change(step, required(instance), signal);
+    boundary(`${step.kind}.after`);
+    if (step.kind !== 'drain' && step.kind !== 'undrain') await fleet.lookAgain(done.host, signal);
+    return done;
+  }
+
+  async #change(
+    step: Exclude<InstanceStep, { kind: 'hold' | 'create' }>,
+    instance: ServiceInstance,
+    signal: AbortSignal,
+  ): Promise<Done> {
+    const client = this.#client(instance.host);
+    switch (step.kind) {
+      case 'drain':
+        this.#tell(instance, true, step.reason);
+        break;
+      case 'undrain':
+        this.#tell(instance, false, step.reason);
+        break;
+      case 'start':
+        await client.start(instance.id, signal).catch(unless(isNotModified));
+        break;
+      case 'park':
+        this.#parked(instance, true);
+        await client.pause(instance.id, signal);
+        break;
+      case 'unpark':
+        await client.unpause(instance.id, signal);
+        this.#parts.boundary('unpark.between');
+        this.#parked(instance, false);
+        this.#tell(instance, false, step.reason);
+        break;
+      case 'stop':
+        await this.#stop(client, instance, step, signal);
+        break;
+      case 'remove':
+        await client.remove(instance.id, {}, signal).catch(unless(isNotFound));
+        break;
+      default:
+        step satisfies never;
+    }
+    return { container: instance.id, name: instance.name, host: instance.host };
+  }
+
+  async #stop(
+    client: DockerClient,
+    instance: ServiceInstance,
+    step: On<'stop'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // A paused container can't act on its stop signal.
+    if (instance.state === 'paused') await client.unpause(instance.id, signal);
+    const grace = this.#parts.fleet.instances().find(({ id }) => id === instance.id)?.stopSeconds ?? 10;
+    await client
+      .stop(instance.id, grace, signal)
+      .catch(unless((error) => isNotModified(error) || isNotFound(error)));
+    this.#parts.boundary('stop.between');
+    this.#parked(instance, false);
+    if (step.remove) await client.remove(instance.id, {}, signal).catch(unless(isNotFound));
+  }
+
+  async #create(step: On<'create'>, { service, spec }: ServiceState, signal: AbortSignal): Promise<Done> {
+    const { fleet, log, spares, boundary } = this.#parts;
+    if (spec === null)
+      throw new BerthError('docker.not-cloneable', `there is no spec of ${service}`, {
+        hint: 'run one instance of it by hand',
+      });
+    const host = fleet.chooseHost(service);
+    if (host === undefined) throw new BerthError('docker.unavailable', 'no Docker host answers');
+    const client = this.#client(host);
+    const made = await createFromSpec(client, spec, {
+      service,
+      as: 'clone',
+      isWarm: step.spare,
+      overrides: { labels: { [labels.clone]: 'true' } },
+      log,
+      signal,
+    });
+    boundary('create.between');
+    if (step.spare) spares.add(made.id);
+    try {
+      await client.start(made.id, signal);
+    } catch (error) {
+      // One that does not start would only be in the way of the next try.
+      await client.remove(made.id, { force: true }, signal).catch(unless(isNotFound));
+      throw error;
+    }
+    return { container: made.id, name: made.name, host };
+  }
+
+  #tell(instance: ServiceInstance, drain: boolean, reason: string): void {
+    if (instance.agent === undefined)
+      throw new BerthError('docker.failed', `${instance.name} has no agent that could leave traffic`);
+    this.#parts.agents.drain(instance.agent, drain, reason);
+    if (!drain) this.#parts.spares.delete(instance.id);
+  }
+
+  #parked(instance: ServiceInstance, parked: boolean): void {
+    if (instance.agent !== undefined) this.#parts.registry.setParked(instance.agent, parked);
+  }
+
+  #client(host: string): DockerClient {
+    const client = this.#parts.fleet.client(host);
+    if (client === undefined)
+      throw new BerthError('docker.unavailable', `there is no Docker host ${host} in the configuration`);
+    return client;
+  }
+}
+
+function required(instance: ServiceInstance | undefined): ServiceInstance {
+  if (instance === undefined) throw new BerthError('not-found', 'the instance is gone');
+  return instance;
+}
+
+/** Passes over an error that means "it is so already". */
+function unless(isFine: (error: unknown) => boolean): (error: unknown) => undefined {
+  return (error) => {
+    if (!isFine(error)) throw error;
+  };
+}

@@ -1,0 +1,47 @@
+// How many instances a service without a policy should have, from its labels. Pure.
+//
+// `berth.availability=true`: as many as there are; one that stops, dies or is deleted comes back. Somebody who starts
+// more by hand has more from then on. `berth.min` and `berth.max` bound it. The labels are those of the instances, and,
+// when none is left, those of the stored spec.
+import { type LabelSettings, readLabels } from '../../shared/labels.ts';
+import { isActive, type ServiceInstance } from './service-instance.ts';
+import type { ServiceState } from './service-state.ts';
+
+export interface LabelWish {
+  wanted: number;
+  reason: string;
+}
+
+/** Undefined: the labels do not say. `settings` are those of the instances, in no order. */
+export function readLabelWish(
+  state: ServiceState,
+  instances: readonly ServiceInstance[],
+  settings: readonly LabelSettings[],
+  busy: boolean,
+): LabelWish | undefined {
+  const stored = state.spec === null ? [] : [readLabels(state.spec.config.Labels ?? {}).settings];
+  const labels = settings.length > 0 ? settings : stored;
+  const min = first(labels, 'min');
+  const max = first(labels, 'max');
+  const available = labels.some(({ availability }) => availability === true);
+  if (!available && min === undefined && max === undefined) return undefined;
+  const active = instances.filter((instance) => isActive(instance) && !instance.byOperator).length;
+  const before = state.wanted;
+  // Fewer than before have ended and come back; more than before were started by hand, unless we are at it ourselves.
+  const present = available ? Math.max(before ?? 0, busy ? 0 : active) : active;
+  const wanted = Math.min(max ?? Number.MAX_SAFE_INTEGER, Math.max(min ?? 0, present));
+  if (wanted === before) return undefined;
+  const bounds = [
+    min === undefined ? '' : `at least ${min}`,
+    max === undefined ? '' : `at most ${max}`,
+  ].filter((text) => text !== '');
+  const why = available ? [`berth.availability keeps ${present}`, ...bounds] : bounds;
+  return { wanted, reason: why.join(', ') };
+}
+
+function first<K extends keyof LabelSettings>(
+  labels: readonly LabelSettings[],
+  key: K,
+): LabelSettings[K] | undefined {
+  return labels.find((settings) => settings[key] !== undefined)?.[key];
+}

@@ -1,0 +1,37 @@
+// When something that failed may be tried again: 1, 2, 4 … 300 s, reset by success (AUTOSCALING.md, 9). One book for the
+// creations of each service, one for the starts of each container, so that neither a missing image nor a crash loop
+// becomes a hot loop.
+const firstMs = 1000;
+const mostMs = 300_000;
+
+interface Entry {
+  failures: number;
+  until: number;
+  reason: string;
+}
+
+export class RetryBook {
+  readonly #entries = new Map<string, Entry>();
+
+  failed(key: string, reason: string, now: number): void {
+    const failures = (this.#entries.get(key)?.failures ?? 0) + 1;
+    const until = now + Math.min(mostMs, firstMs * 2 ** (failures - 1));
+    this.#entries.set(key, { failures, until, reason });
+  }
+
+  succeeded(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  /** Why not yet; undefined when it may be tried. */
+  waits(key: string, now: number): { reason: string; forMs: number } | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.until <= now) return undefined;
+    return { reason: entry.reason, forMs: entry.until - now };
+  }
+
+  /** Forgets keys that are not among `kept`. */
+  keep(kept: ReadonlySet<string>): void {
+    for (const key of this.#entries.keys()) if (!kept.has(key)) this.#entries.delete(key);
+  }
+}

@@ -1,0 +1,49 @@
+// What Berth remembers of a service over its own restart: how many instances are wanted and by whom, the spec to make
+// more of them, and what operators have said. One row of the database for each service; it is kept in memory, and written
+// behind, so that a database that is away delays nothing (service-saver.ts).
+import { z } from 'zod';
+import { containerSpecSchema } from '../targets/docker/spec.ts';
+
+/** Until when an operator's word holds; null: until it is taken back. Wall milliseconds. */
+const until = z.number().nullable();
+
+export const serviceStateSchema = z.object({
+  service: z.string(),
+  /** null: Berth has no say in the number; it is what it is. */
+  wanted: z.int().min(0).nullable(),
+  /** Who last set `wanted`, and why: shown with it. */
+  wantedBy: z.string(),
+  wantedReason: z.string(),
+  spec: containerSpecSchema.nullable(),
+  /** Size that an operator has set by hand. */
+  override: z.object({ replicas: z.int().min(0), until, by: z.string() }).nullable(),
+  pause: z.object({ mode: z.enum(['in', 'out', 'both']), until, by: z.string() }).nullable(),
+  /** Containers that an operator has drained or stopped through Berth. */
+  byOperator: z.array(z.string()),
+});
+export type ServiceState = z.infer<typeof serviceStateSchema>;
+
+export function newService(service: string): ServiceState {
+  return {
+    service,
+    wanted: null,
+    wantedBy: 'nobody',
+    wantedReason: 'no policy, no label and no operator says how many',
+    spec: null,
+    override: null,
+    pause: null,
+    byOperator: [],
+  };
+}
+
+/** The state without what has expired at `wall`. The same object when nothing has. */
+export function expireState(state: ServiceState, wall: number): ServiceState {
+  const isOver = (word: { until: number | null } | null) =>
+    word !== null && word.until !== null && word.until <= wall;
+  if (!isOver(state.override) && !isOver(state.pause)) return state;
+  return {
+    ...state,
+    override: isOver(state.override) ? null : state.override,
+    pause: isOver(state.pause) ? null : state.pause,
+  };
+}
