@@ -4,7 +4,7 @@ import type { ClassRules } from '../classes.ts';
 import { isCounted } from '../classes.ts';
 import type { InstanceObservation, PerInstanceReading } from '../observation.ts';
 import type { Tolerance } from '../tolerance.ts';
-import { totalRequest, usageRatio, utilizationRatio } from '../usage.ts';
+import { type RequestPart, totalRequest, usageRatio, utilizationRatio } from '../usage.ts';
 import { proposeByRatio } from './fill-in.ts';
 import { invalid, type Proposal } from './proposal.ts';
 import { type Tally, tally } from './tally.ts';
@@ -43,27 +43,35 @@ export function noSamples(instances: readonly InstanceObservation[]): string {
 }
 
 /** Requests by class, or the id of the instance that has none. */
-function addRequests(input: UtilizationInput, counts: Tally): Requests | string {
-  const { instances, reading, percent } = input;
+function addRequests({ instances, reading, percent }: UtilizationInput, counts: Tally): Requests | string {
+  const isComplete = counts.missing.length === 0 && counts.unready.length === 0;
   const missing = new Set(counts.missing);
   const unready = new Set(counts.unready);
-  const likeOthers = reading.requests === undefined ? meanRequest(reading, instances) : null;
-  const sums: Requests = { ready: 0, missing: 0, unready: 0, missingUsage: 0 };
+  const likeOthers = isComplete || reading.requests !== undefined ? null : meanRequest(reading, instances);
+  const parts: Record<'ready' | 'missing' | 'unready', RequestPart[]> = {
+    ready: [],
+    missing: [],
+    unready: [],
+  };
   for (const instance of instances) {
     if (!isCounted(instance)) continue;
     const { id } = instance;
-    const isMissing = missing.has(id);
-    const isUnready = unready.has(id);
+    const kind = isComplete ? 'ready' : unready.has(id) ? 'unready' : missing.has(id) ? 'missing' : 'ready';
     const own = reading.requests?.[id] ?? reading.samples[id]?.request ?? null;
-    const total = totalRequest([{ name: id, request: own ?? (isMissing || isUnready ? likeOthers : null) }]);
-    if (!total.ok) return total.part;
-    if (isUnready) sums.unready += total.request;
-    else if (isMissing) {
-      sums.missing += total.request;
-      sums.missingUsage += Math.floor((total.request * Math.max(100, percent)) / 100);
-    } else sums.ready += total.request;
+    parts[kind].push({ name: id, request: own ?? (kind === 'ready' ? null : likeOthers) });
   }
-  return sums;
+  const ready = totalRequest(parts.ready);
+  const absent = totalRequest(parts.missing);
+  const warming = totalRequest(parts.unready);
+  if (!ready.ok) return ready.part;
+  if (!absent.ok) return absent.part;
+  if (!warming.ok) return warming.part;
+  const full = Math.max(100, percent);
+  const missingUsage = parts.missing.reduce(
+    (sum, part) => sum + Math.floor(((part.request ?? 0) * full) / 100),
+    0,
+  );
+  return { ready: ready.request, missing: absent.request, unready: warming.request, missingUsage };
 }
 
 function meanRequest(reading: PerInstanceReading, instances: readonly InstanceObservation[]): number | null {
