@@ -24,6 +24,9 @@ import type { Config } from './config/read-config.ts';
 import { maintain } from './maintenance.ts';
 import { Metrics } from './metrics.ts';
 import { checkReadiness } from './readiness.ts';
+import { Acting } from './services/acting.ts';
+import { dockerEndpoints } from './services/docker-endpoints.ts';
+import { faultBoundary } from './services/fault-boundary.ts';
 import { SlotKeeper } from './slots/slot-keeper.ts';
 import { openStore } from './store/store.ts';
 
@@ -55,11 +58,24 @@ export async function serve(
     onRow: (listener) => audit.onRow(listener),
     slots: () => keeper.slots(),
   });
-  const keeper = new SlotKeeper({
+  const acting = new Acting({
+    endpoints: await dockerEndpoints([], log),
+    registry,
+    store,
+    audit,
+    log,
+    clock,
+    policyOf: () => undefined,
+    keeper: () => keeper,
+    boundary: faultBoundary(process.env),
+  });
+  const keeper: SlotKeeper = new SlotKeeper({
     haproxys: config.haproxys,
     slotPrefix: config.slotPrefix,
     intervalMs: config.observeMs,
-    registry,
+    registry: acting.agents,
+    containerFate: (record) => acting.containerFate(record),
+    prefixes: () => acting.prefixes(),
     audit,
     log,
     clock,
@@ -115,6 +131,7 @@ export async function serve(
   const running = [
     keeper.run(loops.signal),
     sessions.run(loops.signal),
+    acting.run(loops.signal),
     saver.run(loops.signal),
     maintain({ store, audit, auditKeepMs: config.auditKeepMs, log, clock }, loops.signal),
   ];
