@@ -169,6 +169,7 @@ test('a reader of stderr that does not read stops neither the agent nor its sign
       env: { ...process.env, ...leastEnvironment, BERTH_LOG_LEVEL: 'debug' },
     },
   );
+  assert.ok(agent.stdout);
   await once(agent.stdout, 'data');
   agent.kill('SIGTERM');
   const [code] = await once(agent, 'exit');

@@ -1,0 +1,89 @@
+// A HAProxy for a test, and agents whose apps it serves.
+
+import { appFile } from '../bench/app.ts';
+import { type Haproxy, type HaproxyOptions, startHaproxy } from '../bench/haproxy.ts';
+import { freePort, until } from '../bench/wait.ts';
+import { type Agent, startAgent } from './agent-process.ts';
+
+/** A row of `show servers state`, as far as these tests look at it. */
+export interface SlotRow {
+  name: string;
+  address: string;
+  port: number;
+  admin: number;
+}
+
+export const slots = 5;
+
+/** A HAProxy with one backend `app` of five slots. */
+export function startLoadBalancer(options: HaproxyOptions = {}): Promise<Haproxy> {
+  return startHaproxy({ config: { slots, inter: '500ms' }, ...options });
+}
+
+/** The slots that hold an app, by the port of the app. */
+export async function heldSlots(haproxy: Haproxy): Promise<Map<number, SlotRow>> {
+  const lines = (await haproxy.cli('show servers state app')).split('\n');
+  const header =
+    lines
+      .find((line) => line.startsWith('# '))
+      ?.slice(2)
+      .split(' ') ?? [];
+  const held = new Map<number, SlotRow>();
+  for (const line of lines) {
+    const cells = line.split(' ');
+    const cell = (name: string) => cells[header.indexOf(name)] ?? '';
+    const port = Number(cell('srv_port'));
+    if (cell('be_name') !== 'app' || !cell('srv_name').startsWith('node')) continue;
+    // A free slot is in maintenance.
+    if ((Number(cell('srv_admin_state')) & 0x23) !== 0) continue;
+    held.set(port, {
+      name: cell('srv_name'),
+      address: cell('srv_addr'),
+      port,
+      admin: Number(cell('srv_admin_state')),
+    });
+  }
+  return held;
+}
+
+/** `none`: no slot that is not in maintenance. */
+export function stateOf(row: SlotRow | undefined): 'none' | 'ready' | 'drain' {
+  if (row === undefined) return 'none';
+  return (row.admin & 0x08) !== 0 ? 'drain' : 'ready';
+}
+
+export interface Instance extends Agent {
+  /** Port of the app. */
+  port: number;
+}
+
+/** An agent around `command`, by default the bench's app. */
+export async function startInstance(
+  haproxy: Haproxy,
+  env: Readonly<Record<string, string>> = {},
+  command: readonly string[] = [process.execPath, appFile],
+): Promise<Instance> {
+  const port = await freePort();
+  const agent = await startAgent(command.length === 0 ? [] : ['--', ...command], {
+    HAPROXY_SERVER: `${haproxy.address}:${haproxy.cliPort}`,
+    NODE_COUNT: String(slots),
+    BERTH_APP_PORT: String(port),
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    ...env,
+  });
+  return { ...agent, port };
+}
+
+/** Resolves when the slot of the app on `port` is as wanted. */
+export async function untilSlot(
+  haproxy: Haproxy,
+  port: number,
+  wanted: 'none' | 'ready' | 'drain',
+  deadlineMs = 15_000,
+): Promise<void> {
+  await until(async () => stateOf((await heldSlots(haproxy)).get(port)) === wanted, {
+    what: `the slot of port ${port} is ${wanted}`,
+    deadlineMs,
+  });
+}
