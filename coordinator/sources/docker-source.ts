@@ -15,18 +15,19 @@ const atATime = 8;
 export function dockerSource(
   { what, request }: SourceOf<'docker'>,
   { service }: SourceTarget,
-  { containers, instances }: Pick<SourceParts, 'containers' | 'instances'>,
+  { looks, instances }: Pick<SourceParts, 'looks' | 'instances'>,
 ): Source {
   let previous: ReadonlyMap<string, ContainerStats> = new Map();
   return {
-    read: async ({ signal }: ReadContext) => {
+    read: async (context: ReadContext) => {
+      const { signal } = context;
       const own = instances(service).filter(hasContainer);
       const pool = new Pool(atATime);
-      const looks = await Promise.all(
+      const answers = await Promise.all(
         own.map(async ({ id, container }) => ({
           id,
           look: await pool
-            .run(signal, () => containers.containerStats(container, signal))
+            .run(signal, () => looks.look(container, context))
             .then(
               (stats) => ({ stats }),
               (error: unknown) => ({ error }),
@@ -34,10 +35,10 @@ export function dockerSource(
         })),
       );
       signal.throwIfAborted();
-      const failures = looks.flatMap(({ look }) => ('error' in look ? [look.error] : []));
-      if (failures.length > 0 && failures.length === looks.length) throw failures[0];
+      const failures = answers.flatMap(({ look }) => ('error' in look ? [look.error] : []));
+      if (failures.length > 0 && failures.length === answers.length) throw failures[0];
       const current = new Map(
-        looks.flatMap(({ id, look }) => ('stats' in look && look.stats ? [[id, look.stats] as const] : [])),
+        answers.flatMap(({ id, look }) => ('stats' in look && look.stats ? [[id, look.stats] as const] : [])),
       );
       const samples: Record<string, InstanceSample> = {};
       for (const [id, stats] of current) {

@@ -9,6 +9,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { Reading } from '../decide/observation.ts';
 import type { SourceConfig } from '../policy/source-schema.ts';
+import { ContainerLooks } from './container-looks.ts';
 import { createSource, poolKey, sourceKey, sourceLabel } from './create-source.ts';
 import { HaproxyLoads } from './haproxy-loads.ts';
 import { HttpClient } from './http-client.ts';
@@ -55,7 +56,8 @@ export class SourceReader {
   constructor(dependencies: SourceDependencies, clock: Clock) {
     this.#clock = clock;
     const loads = new HaproxyLoads(() => dependencies.haproxys(), clock);
-    this.#parts = { ...dependencies, loads, http: new HttpClient() };
+    const looks = new ContainerLooks(dependencies.containers, clock);
+    this.#parts = { ...dependencies, loads, looks, http: new HttpClient() };
   }
 
   /** Never fails because of a source. @throws the reason of `signal`; or of the reader's end */

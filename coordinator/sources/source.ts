@@ -3,6 +3,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
 import type { Reading } from '../decide/observation.ts';
+import type { ContainerLooks } from './container-looks.ts';
 import type { ContainerStatsReader } from './container-stats.ts';
 import type { HaproxyLoads } from './haproxy-loads.ts';
 import type { HttpClient } from './http-client.ts';
@@ -66,6 +67,7 @@ export interface SourceDependencies {
 export interface SourceParts extends SourceDependencies {
   readonly http: HttpClient;
   readonly loads: HaproxyLoads;
+  readonly looks: ContainerLooks;
 }
 
 /** Instance ids by each of their names. */

@@ -7,6 +7,7 @@ import type {
   TotalReading,
 } from '../../coordinator/decide/observation.ts';
 import { sourceSchema } from '../../coordinator/policy/source-schema.ts';
+import { ContainerLooks } from '../../coordinator/sources/container-looks.ts';
 import { createSource } from '../../coordinator/sources/create-source.ts';
 import { HaproxyLoads } from '../../coordinator/sources/haproxy-loads.ts';
 import { HttpClient } from '../../coordinator/sources/http-client.ts';
@@ -38,7 +39,9 @@ export function testSource(
     ...dependencies,
   };
   const http = new HttpClient();
-  const parts: SourceParts = { ...own, http, loads: new HaproxyLoads(() => own.haproxys(), clock) };
+  const loads = new HaproxyLoads(() => own.haproxys(), clock);
+  const looks = new ContainerLooks(own.containers, clock);
+  const parts: SourceParts = { ...own, http, loads, looks };
   const source = createSource(sourceSchema.parse(config), target, parts);
   return {
     read: async (deadlineMs = 5000) => {

@@ -137,6 +137,27 @@ test('a source that listens to no signal is left behind at the deadline', async 
   assert.equal(failureOf(memory ?? assert.fail()).code, 'timeout');
 });
 
+test('CPU and memory of a container are one question to Docker', async () => {
+  let asked = 0;
+  await using reader = startReader({
+    instances: () => [{ id: 'a', names: [], container: 'a' }],
+    containers: {
+      containerStats: async () => {
+        asked += 1;
+        return { at: asked * 1000, cpuNanoseconds: asked * 5e8, memoryBytes: 7 };
+      },
+    },
+  });
+  const both = [
+    request('cpu', { type: 'docker', what: 'cpu' }),
+    request('memory', { type: 'docker', what: 'memory' }),
+  ];
+  const first = await reader.readAll(both, options());
+  assert.equal(failureOf(first['cpu'] ?? assert.fail()).code, 'unknown');
+  assert.ok(first['memory']?.ok);
+  assert.equal(asked, 1);
+});
+
 test('one peer gets a bounded number of requests at a time, and nobody is lost', async () => {
   await using server = await startJsonServer();
   await using reader = startReader();
