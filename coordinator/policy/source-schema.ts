@@ -40,7 +40,15 @@ const tls = z
   .optional()
   .describe('TLS: own certificate authority and client certificate');
 
-const httpUrl = z.url({ protocol: /^https?$/ });
+/** A policy is shown, stored and logged as it is, so no URL in it may hold a user or a password. */
+const urlOf = (protocol: RegExp) =>
+  z
+    .url({ protocol })
+    .refine((text) => !URL.canParse(text) || new URL(text).username + new URL(text).password === '', {
+      message: 'holds credentials: give them in auth',
+    });
+
+const httpUrl = urlOf(/^https?$/);
 
 const haproxy = z
   .strictObject({
@@ -168,7 +176,7 @@ const activemq = z
 const redis = z
   .strictObject({
     type: z.literal('redis'),
-    url: z.url({ protocol: /^rediss?$/ }).describe('redis://host:port/db, or rediss:// for TLS'),
+    url: urlOf(/^rediss?$/).describe('redis://host:port/db, or rediss:// for TLS'),
     key: z.string().min(1).describe('Key of the list or stream'),
     what: z
       .enum(['list', 'stream', 'pending', 'lag'])
@@ -188,9 +196,9 @@ const redis = z
 const sql = z
   .strictObject({
     type: z.literal('sql'),
-    url: z
-      .url({ protocol: /^(mysql|postgres|postgresql|sqlite)$/ })
-      .describe('mysql://host/db, postgres://host/db or sqlite:/path; no password in it'),
+    url: urlOf(/^(mysql|postgres|postgresql|sqlite)$/).describe(
+      'mysql://host/db, postgres://host/db or sqlite:/path; no password in it',
+    ),
     query: z.string().min(1).describe('A SELECT that gives one row with one number'),
     auth,
     tls,

@@ -136,6 +136,19 @@ test('no secret is in an error, even when the peer repeats it', async () => {
   }
 });
 
+test('a URL with credentials in it is refused by the schema, which says where they belong', () => {
+  for (const url of ['http://reader:hunter2@host/', 'http://reader@host/'])
+    assert.throws(() => testSource({ type: 'http', url }), /give them in auth/);
+  assert.throws(
+    () => testSource({ type: 'redis', url: 'redis://:hunter2@host/0', key: 'x' }),
+    /give them in auth/,
+  );
+  assert.throws(
+    () => testSource({ type: 'sql', url: 'mysql://a:b@host/x', query: 'SELECT 1' }),
+    /give them in auth/,
+  );
+});
+
 test('a URL in an error is shown without its query', async () => {
   const url = `http://127.0.0.1:${await freePort()}/depth?token=hunter2`;
   const { message } = failureOf(await testSource({ type: 'http', url }).read());
