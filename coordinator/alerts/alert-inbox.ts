@@ -97,7 +97,7 @@ export class AlertInbox {
    * @throws BerthError `database.unavailable` when too many rows wait for the database; then none was taken
    */
   async accept(documents: readonly unknown[], dialect: Dialect): Promise<Outcome[]> {
-    if (this.#writer.full) {
+    if (this.#writer.full && !(await this.#writer.flush())) {
       const { rows, reason = 'unknown' } = this.#writer.waiting;
       throw new BerthError('database.unavailable', `${rows} alerts wait for the database: ${reason}`, {
         hint: 'send them again later',

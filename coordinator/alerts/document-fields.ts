@@ -4,7 +4,8 @@
 import { type Problem, shown } from './alert-signal.ts';
 
 export type Scalar = string | number | boolean;
-export type Fields = ReadonlyMap<string, Scalar>;
+export const severalValues = Symbol('several values');
+export type Fields = ReadonlyMap<string, Scalar | typeof severalValues>;
 
 const maxDepth = 16;
 const maxFields = 5000;
@@ -15,17 +16,17 @@ export function fieldsOf(document: unknown): { ok: true; fields: Fields } | { ok
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     return refuse(document, 'send a JSON object');
   }
-  const found = new Map<string, { value: Scalar; depth: number }>();
+  const found = new Map<string, { value: Scalar | typeof severalValues; depth: number }>();
   const waiting: { value: unknown; path: string; depth: number }[] = [
     { value: document, path: '', depth: 0 },
   ];
   for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) {
-    const value = Array.isArray(item.value) && item.value.length === 1 ? item.value[0] : item.value;
-    if (isScalar(value)) {
+    const value = single(item.value);
+    if (isScalar(value) || value === severalValues) {
       const { path, depth } = withoutEnvelopes(item.path);
       const known = found.get(path);
       if (known === undefined || depth < known.depth) found.set(path, { value, depth });
-    } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    } else if (typeof value === 'object' && value !== null) {
       if (item.depth === maxDepth) return refuse(document, `nest it less than ${maxDepth} levels deep`);
       const prefix = item.path === '' ? '' : `${item.path}.`;
       for (const [key, inner] of Object.entries(value)) {
@@ -39,6 +40,11 @@ export function fieldsOf(document: unknown): { ok: true; fields: Fields } | { ok
 
 function refuse(document: unknown, mend: string): { ok: false; problem: Problem } {
   return { ok: false, problem: { field: 'the document', value: kindOf(document), mend } };
+}
+
+function single(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  return value.length > 1 || Array.isArray(value[0]) ? severalValues : value[0];
 }
 
 function kindOf(document: unknown): string {

@@ -5,14 +5,14 @@
 // can know which was meant. An empty text is an absent field.
 import { parseDuration } from '../../shared/duration.ts';
 import { type Problem, shown } from './alert-signal.ts';
-import type { Fields, Scalar } from './document-fields.ts';
+import { type Fields, type Scalar, severalValues } from './document-fields.ts';
 
 /** Spellings that mean the same, best tier first. */
 export type Spellings = readonly (readonly string[])[];
 
 interface Found {
   path: string;
-  value: Scalar;
+  value: Scalar | typeof severalValues;
 }
 
 export class FieldReader {
@@ -35,12 +35,13 @@ export class FieldReader {
 
   /** Any text, shortened to what a column takes. */
   words(spellings: Spellings): string | undefined {
-    return this.#read(spellings, '', (value) => clip(String(value).trim()));
+    return this.#read(spellings, '', (value) => clip(clean(String(value))));
   }
 
   wholeNumber(spellings: Spellings, from: number, to: number): number | undefined {
     return this.#read(spellings, `it must be a whole number from ${from} to ${to}`, (value) => {
-      const number = typeof value === 'boolean' ? Number.NaN : Number(value);
+      // Adding 0 makes 0 of -0, which no database keeps.
+      const number = typeof value === 'boolean' ? Number.NaN : Number(value) + 0;
       return Number.isInteger(number) && number >= from && number <= to ? number : undefined;
     });
   }
@@ -82,8 +83,9 @@ export class FieldReader {
   /** The first field whose path starts with `prefix` and that holds a number. */
   numberWith(prefix: string): { path: string; value: number } | undefined {
     for (const [path, value] of this.#fields) {
-      if (!path.startsWith(prefix) || typeof value === 'boolean' || value === '') continue;
-      const number = Number(value);
+      if (!path.startsWith(prefix) || typeof value === 'boolean' || value === '' || value === severalValues)
+        continue;
+      const number = Number(value) + 0;
       if (Number.isFinite(number)) return { path, value: number };
     }
     return undefined;
@@ -105,6 +107,10 @@ export class FieldReader {
   ): T | undefined {
     const found = this.#find(spellings);
     if (found === undefined) return undefined;
+    if (found.value === severalValues) {
+      this.refuse(found.path, [], 'send one value');
+      return undefined;
+    }
     const parsed = parse(found.value);
     if (parsed === undefined) this.refuse(found.path, found.value, typeof mend === 'string' ? mend : mend());
     return parsed;
@@ -128,7 +134,7 @@ export class FieldReader {
 
   #at(path: string): Found | undefined {
     const value = this.#fields.get(path);
-    return value === undefined || (typeof value === 'string' && value.trim() === '')
+    return value === undefined || (typeof value === 'string' && clean(value) === '')
       ? undefined
       : { path, value };
   }
@@ -142,7 +148,11 @@ function timeOf(value: Scalar): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
+/** Without NUL, which PostgreSQL does not take. */
+function clean(text: string): string {
+  return text.replaceAll('\0', '').trim();
+}
+
 function clip(text: string): string {
-  const clean = text.replaceAll('\0', '');
-  return clean.length <= 253 ? clean : `${clean.slice(0, 252)}…`;
+  return text.length <= 253 ? text : `${text.slice(0, 252)}…`;
 }

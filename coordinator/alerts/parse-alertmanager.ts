@@ -42,10 +42,10 @@ export function parseAlertmanager(document: unknown, nowWall: number): ParsedAle
   const startsAt = envelope.time([['startsAt']], nowWall + clockSkewMs);
   if (envelope.problems.length === 0 && status === undefined)
     envelope.miss('status', 'it must be firing or resolved');
-  if (name === undefined) reader.miss('labels.alertname', 'each alert of Prometheus has this label');
   const parsed = readSignal(reader, names, {
     dialect: 'alertmanager',
     name,
+    unnamed: { field: 'labels.alertname', value: 'missing', mend: 'each alert of Prometheus has this label' },
     status: status ?? 'firing',
     startsAt,
     fingerprint:

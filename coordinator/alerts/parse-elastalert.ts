@@ -28,18 +28,15 @@ export function parseElastalert(document: unknown, nowWall: number): ParsedAlert
   if (!flat.ok) return { ok: false, problems: [flat.problem] };
   const reader = new FieldReader(flat.fields, places);
   const measured = reader.numberWith(metricPrefix) ?? reader.numberWith('num_hits');
-  const name = reader.words(ruleName);
   const status =
     reader.oneOf(statusName, ['firing', 'resolved'], () => 'it must be firing or resolved') ?? 'firing';
-  const parsed = readSignal(reader, names, {
+  return readSignal(reader, names, {
     dialect: 'elastalert',
-    name,
+    name: reader.words(ruleName),
+    unnamed: { field: 'rule_name', value: 'missing', mend: 'send the rule name, an action, or both' },
     status,
     sentAt: reader.time(timeName, nowWall + clockSkewMs),
     metric: measured?.path.replace(metricPrefix, '').slice(0, 253),
     value: measured?.value,
   });
-  if (parsed.ok || name !== undefined || parsed.problems.length > 0) return parsed;
-  const mend = 'send the rule name, an action, or both';
-  return { ...parsed, problems: [{ field: 'rule_name', value: 'missing', mend }] };
 }

@@ -30,27 +30,29 @@ const own = {
   fingerprint: [['fingerprint']],
   startsAt: [['startsAt']],
 };
-/** First parts of the dotted names: the keys that may stand at the top. */
-const known = new Set(
-  [...Object.values(names), ...Object.values(own), [['details']]]
-    .flat(2)
-    .map((path) => path.split('.')[0] ?? path),
-);
+const paths = [...Object.values(names), ...Object.values(own), [['details']]].flat(2);
+/** The keys that may stand at the top, and those of them that may hold an object. */
+const known = new Set(paths.map((path) => path.split('.')[0] ?? path));
+const objects = new Set([
+  ...paths.filter((path) => path.includes('.')).map((path) => path.split('.')[0]),
+  'details',
+]);
 
 export function parseGeneric(document: unknown, nowWall: number): ParsedAlert {
   const flat = fieldsOf(document);
   if (!flat.ok) return { ok: false, problems: [flat.problem] };
   const reader = new FieldReader(flat.fields, ['']);
   refuseUnknown(reader, document);
-  const rule = reader.words(own.rule);
-  const asks = [...names.action, ...names.direction].flat().some((path) => flat.fields.has(path));
-  if (!asks && rule === undefined)
-    reader.miss('direction', 'it must be up or down; or send an action, or a rule');
   const status =
     reader.oneOf(own.status, ['firing', 'resolved'], () => 'it must be firing or resolved') ?? 'firing';
   return readSignal(reader, names, {
     dialect: 'generic',
-    name: rule ?? defaultName(flat.fields),
+    name: reader.words(own.rule),
+    unnamed: {
+      field: 'direction',
+      value: 'missing',
+      mend: 'it must be up or down; or send an action, or a rule',
+    },
     status,
     startsAt: reader.time(own.startsAt, nowWall + clockSkewMs),
     fingerprint: reader.text(
@@ -61,18 +63,15 @@ export function parseGeneric(document: unknown, nowWall: number): ParsedAlert {
   });
 }
 
-function defaultName(fields: ReadonlyMap<string, unknown>): string {
-  const asked = fields.get('action') ?? fields.get('direction') ?? 'alert';
-  return String(asked).slice(0, 64);
-}
-
 function refuseUnknown(reader: FieldReader, document: unknown): void {
   for (const [key, value] of Object.entries(document ?? {})) {
     const first = key.split('.')[0] ?? key;
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (known.has(first) && isObject && !objects.has(first)) reader.refuse(key, value, 'send one value');
     if (known.has(first)) continue;
     const near = suggest(first, [...known]);
     reader.refuse(
-      key.slice(0, 80),
+      key === '' ? '(an empty key)' : key.slice(0, 80),
       value,
       near === undefined ? 'it is not known; put it under details' : `did you mean ${near}?`,
     );

@@ -1,5 +1,6 @@
 // What the dialects have in common: from fields to a signal.
-import type { AlertSignal, Dialect, ParsedAlert } from './alert-signal.ts';
+import type { AlertSignal, Dialect, ParsedAlert, Problem } from './alert-signal.ts';
+import { defined } from './defined.ts';
 import type { FieldNames } from './field-names.ts';
 import type { FieldReader } from './field-reader.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -15,7 +16,10 @@ export const clockSkewMs = 10 * 60_000;
 /** What a dialect reads in its own way. */
 export interface DialectFields {
   dialect: Dialect;
+  /** Name of the rule; without one the alert is called after what it asks for. */
   name: string | undefined;
+  /** What is missing when it has no name and asks for nothing. */
+  unnamed: Problem;
   status: 'firing' | 'resolved';
   /** As the sender gave it; without one it is made of what the alert is about. */
   fingerprint?: string | undefined;
@@ -39,7 +43,9 @@ export function readSignal(reader: FieldReader, names: FieldNames, own: DialectF
   const expiresInMs = reader.duration(names.expiresIn, second, week);
   const asked = readAsk(reader, names, target);
   const { dialect, status, startsAt, sentAt, metric, value } = own;
-  const name = own.name ?? asked?.action;
+  const direction = asked !== undefined && 'direction' in asked.ask ? asked.ask.direction : undefined;
+  const name = own.name ?? asked?.action ?? direction;
+  if (asked !== undefined && name === undefined) reader.problems.push(own.unnamed);
   if (asked === undefined || name === undefined || reader.problems.length > 0) {
     const { problems } = reader;
     return { ok: false, problems, name, service: target.service };
@@ -66,10 +72,4 @@ function fingerprintOfAlert(
   const aboutContainer = ask.kind === 'node' || ask.kind === 'availability' || service === undefined;
   const who = aboutContainer ? (container?.id ?? container?.name) : undefined;
   return fingerprintOf(name, action, direction, service, haproxy?.backend, who);
-}
-
-function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }
