@@ -40,7 +40,6 @@ export function formatSpan(ms: number): string {
     [60_000, 'm'],
     [1000, 's'],
   ];
-  for (const [size, unit] of units)
-    if (ms >= 2 * size || (unit === 's' && ms >= size)) return `${Math.floor(ms / size)}${unit}`;
-  return `${Math.round(ms)}ms`;
+  for (const [size, unit] of units) if (ms >= 2 * size) return `${Math.floor(ms / size)}${unit}`;
+  return `${Math.floor(ms / 1000)}s`;
 }
