@@ -87,3 +87,14 @@ export async function untilSlot(
     deadlineMs,
   });
 }
+
+/** Resolves when HAProxy counts a running session in backend `app`. */
+export async function untilSession(haproxy: Haproxy): Promise<void> {
+  await until(
+    async () => {
+      const [header = '', row = ''] = (await haproxy.cli('show stat app 2 -1')).split('\n');
+      return Number(row.split(',')[header.replace('# ', '').split(',').indexOf('scur')]) > 0;
+    },
+    { what: 'HAProxy counts a session' },
+  );
+}

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { parseCoordinatorMessage } from '../../agent/coordinator-message.ts';
+import { coordinatorMessageSchema } from '../../shared/protocol.ts';
+import type { Haproxy } from '../bench/haproxy.ts';
+import { freePort, until } from '../bench/wait.ts';
+import { startCoordinator } from './coordinator.ts';
+import { startInstance, startLoadBalancer, untilSlot } from './fleet.ts';
+
+let haproxy: Haproxy;
+before(async () => {
+  haproxy = await startLoadBalancer();
+});
+after(async () => {
+  await haproxy[Symbol.asyncDispose]();
+});
+
+test('hello, welcome, heartbeats with the slot, and a goodbye with the whole timeline', async () => {
+  await using coordinator = await startCoordinator();
+  const env = { BERTH_COORDINATOR: coordinator.url, BERTH_TOKEN: 'hush', BERTH_SERVICE: 'web' };
+  await using instance = await startInstance(haproxy, env);
+  const beat = await coordinator.heartbeat(
+    'with a ready slot',
+    ({ phase, registrations }) => phase === 'ready' && registrations[0]?.state === 'ready',
+  );
+  const [hello] = coordinator.messages;
+  assert.ok(hello?.type === 'hello');
+  assert.deepEqual([hello.v, hello.service, hello.nodeCount, hello.slotPrefix], [1, 'web', 5, 'node']);
+  assert.match(hello.agentVersion ?? '', /^\d+\.\d+\.\d+$/);
+  assert.match(beat.registrations[0]?.slot ?? '', /^node\d$/);
+  assert.deepEqual(
+    [beat.registrations[0]?.address, beat.registrations[0]?.port],
+    ['127.0.0.1', instance.port],
+  );
+  instance.signal('SIGTERM');
+  assert.equal((await instance.exited).code, 0);
+  const goodbye = await until(() => coordinator.messages.find(({ type }) => type === 'goodbye'), {
+    what: 'a goodbye',
+  });
+  assert.deepEqual(goodbye, { type: 'goodbye', reason: 'the app ended: exit code 0' });
+  assert.equal(coordinator.messages.at(-1), goodbye);
+  const timeline = coordinator
+    .heartbeats()
+    .flatMap(({ events }) => events ?? [])
+    .map(({ event }) => event);
+  const told = [
+    'app.ready',
+    'slot.claimed',
+    'slot.ready',
+    'slot.draining',
+    'slot.drained',
+    'app.stopping',
+    'app.exited',
+    'slot.released',
+  ];
+  assert.deepEqual(timeline, told);
+  const sequence = coordinator.heartbeats().map(({ seq }) => seq);
+  assert.deepEqual(
+    sequence,
+    sequence.toSorted((a, b) => a - b),
+  );
+  await until(() => coordinator.closed.length > 0, { what: 'the session is closed' });
+  assert.deepEqual(coordinator.closed, [1000]);
+  assert.deepEqual(coordinator.authorization, ['Bearer hush']);
+  assert.deepEqual(coordinator.extensions, [undefined], 'no compression');
+});
+
+test('a coordinator may tell it to leave traffic, and to come back', async () => {
+  await using coordinator = await startCoordinator();
+  await using instance = await startInstance(haproxy, { BERTH_COORDINATOR: coordinator.url });
+  await untilSlot(haproxy, instance.port, 'ready');
+  coordinator.say({ type: 'drain', drain: true, reason: 'scale-down' });
+  await untilSlot(haproxy, instance.port, 'drain');
+  await coordinator.heartbeat('that says so', ({ phase }) => phase === 'draining');
+  coordinator.say({ type: 'drain', drain: false, reason: '' });
+  await untilSlot(haproxy, instance.port, 'ready');
+  assert.equal(instance.exit(), undefined);
+});
+
+test('an agent without a coordinator, or with one that is away, does its work alone', async () => {
+  const port = await freePort();
+  await using instance = await startInstance(haproxy, { BERTH_COORDINATOR: `ws://127.0.0.1:${port}/agent` });
+  await untilSlot(haproxy, instance.port, 'ready');
+  await instance.event('session.failed');
+  await using coordinator = await startCoordinator({ port });
+  await coordinator.heartbeat('once it is there', ({ phase }) => phase === 'ready');
+  await coordinator.stop();
+  await instance.event('session.closed');
+  assert.equal((await fetch(haproxy.url())).status, 200);
+});
+
+test('with several coordinators it finds one that answers, and another one when that goes', async () => {
+  await using first = await startCoordinator();
+  await using second = await startCoordinator();
+  const dead = await freePort();
+  const urls = [`ws://127.0.0.1:${dead}/agent`, first.url, second.url];
+  await using instance = await startInstance(haproxy, { BERTH_COORDINATOR: urls.join(',') });
+  await first.heartbeat('at the first', ({ phase }) => phase === 'ready');
+  assert.equal(second.messages.length, 0);
+  await first.stop();
+  await second.heartbeat('at the second', ({ phase }) => phase === 'ready');
+  assert.equal(instance.exit(), undefined);
+});
+
+test('a coordinator that falls silent is left', async () => {
+  await using coordinator = await startCoordinator({ heartbeatMs: 100 });
+  await using instance = await startInstance(haproxy, { BERTH_COORDINATOR: coordinator.url });
+  await coordinator.heartbeat('first', () => true);
+  // SIGSTOP of a coordinator: the connection stands, and nothing comes back.
+  coordinator.silence();
+  const { msg } = await instance.event('session.closed');
+  assert.match(msg, /nothing heard of the coordinator/);
+  assert.equal(instance.exit(), undefined);
+});
+
+const wrongAnswers: [string, string | Buffer, RegExp][] = [
+  ['garbage', '<html>', /not of this protocol/],
+  ['a binary message', Buffer.from([0, 1, 2]), /not of this protocol/],
+  ['an absurd pace', '{"type":"welcome","v":1,"coordinator":"x","heartbeatMs":0}', /not of this protocol/],
+  ['more than the largest message', 'x'.repeat(70_000), /Max payload size exceeded/],
+];
+for (const [what, answer, expected] of wrongAnswers) {
+  test(`${what} from a coordinator ends the session and nothing else`, async () => {
+    await using coordinator = await startCoordinator({ answer: (socket) => socket.send(answer) });
+    await using instance = await startInstance(haproxy, { BERTH_COORDINATOR: coordinator.url });
+    await untilSlot(haproxy, instance.port, 'ready');
+    assert.match((await instance.event('session.failed')).msg, expected);
+    assert.equal(instance.exit(), undefined);
+  });
+}
+
+test('a refusal is told with its mend, once', async () => {
+  await using coordinator = await startCoordinator({ answer: (socket) => socket.close(4401, 'wrong token') });
+  await using instance = await startInstance(haproxy, {
+    BERTH_COORDINATOR: coordinator.url,
+    BERTH_TOKEN: 'x',
+  });
+  const { msg } = await instance.event('session.failed');
+  assert.match(msg, /refused by the coordinator, which has another BERTH_TOKEN: wrong token/);
+  await until(() => coordinator.messages.length >= 3, { what: 'it tries again' });
+  assert.equal(instance.log().filter(({ event }) => event === 'session.failed').length, 1);
+});
+
+test('a message of a newer coordinator is ignored', async () => {
+  await using coordinator = await startCoordinator();
+  await using instance = await startInstance(haproxy, { BERTH_COORDINATOR: coordinator.url });
+  await coordinator.heartbeat('first', () => true);
+  coordinator.say({ type: 'something-new', v: 7 });
+  coordinator.say({ type: 'drain', drain: true, reason: 'after it', more: 1 });
+  await coordinator.heartbeat('after it', ({ phase }) => phase === 'draining' || phase === 'starting');
+  assert.equal(instance.log().filter(({ event }) => event === 'session.closed').length, 0);
+});
+
+test("the app's own numbers and the container's travel in the heartbeat", async () => {
+  await using coordinator = await startCoordinator();
+  const folder = mkdtempSync(join(tmpdir(), 'berth-metrics-'));
+  const file = join(folder, 'jobs');
+  writeFileSync(file, '7\n');
+  const metrics = `begun=/stats#begun, jobs=file:${file}, gone=file:${folder}/nothing, text=/healthz`;
+  const env = {
+    BERTH_COORDINATOR: coordinator.url,
+    BERTH_APP_METRICS: metrics,
+    BERTH_APP_METRICS_INTERVAL: '100ms',
+  };
+  await using instance = await startInstance(haproxy, env);
+  const beat = await coordinator.heartbeat('with numbers', (each) => each.metrics?.['begun'] !== undefined);
+  assert.ok((beat.metrics?.['begun']?.value ?? 0) > 0);
+  assert.equal(beat.metrics?.['jobs']?.value, 7);
+  assert.equal(beat.metrics?.['text']?.value, 200);
+  assert.equal(beat.metrics?.['gone'], undefined, 'a number that cannot be read is not sent');
+  assert.match((await instance.event('metric.failed')).msg, /^gone cannot be read: ENOENT/);
+  // A read that fails later leaves the last number, whose age grows.
+  rmSync(folder, { recursive: true });
+  const stale = await coordinator.heartbeat(
+    'with an old number',
+    (each) => (each.metrics?.['jobs']?.ageMs ?? 0) > 500,
+  );
+  assert.equal(stale.metrics?.['jobs']?.value, 7);
+});
+
+test("the agent's reading of messages agrees with the schema", () => {
+  const field = fc.oneof(
+    fc.string(),
+    fc.integer(),
+    fc.double(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.integer({ min: 99, max: 60_001 }),
+  );
+  const message = fc.record(
+    {
+      type: fc.oneof(fc.constantFrom('welcome', 'drain'), fc.string()),
+      v: field,
+      coordinator: fc.oneof(field, fc.string({ minLength: 250, maxLength: 256 })),
+      heartbeatMs: field,
+      drain: field,
+      reason: field,
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(fc.oneof(message, fc.jsonValue()), (value) => {
+      const parsed = coordinatorMessageSchema.safeParse(JSON.parse(JSON.stringify(value) ?? 'null'));
+      const own = parseCoordinatorMessage(JSON.stringify(value) ?? 'null');
+      if (parsed.success) assert.deepEqual(own, parsed.data);
+      else assert.ok(own === undefined || own === 'unknown');
+    }),
+    { numRuns: 5000 },
+  );
+});
