@@ -22,6 +22,8 @@ export interface ModelOptions {
   delayMs: number;
   /** Longest time between the answer to an address and its effect; 0 as in 2.6. */
   addressDelayMs: number;
+  /** What HAProxy's checks find at an address; default: an app. */
+  serves?: (address: string) => boolean;
 }
 
 const transactionMs = 2000;
@@ -165,7 +167,8 @@ export class ModelHaproxy {
 
   #stateLine(name: string, row: Row): string {
     const age = Math.floor(this.#options.time.now / 1000) - Math.floor(row.changedAt / 1000);
-    const operational = (row.adminState & 0x21) === 0 ? 2 : 0;
+    const serves = this.#options.serves?.(row.address) ?? true;
+    const operational = (row.adminState & 0x21) === 0 && serves ? 2 : 0;
     const fqdn = row.dynamic ? '-' : 'localhost';
     return `3 ${this.backend} ${row.id} ${name} ${row.address} ${operational} ${row.adminState} 1 1 ${age} 1 0 0 14 0 0 0 ${fqdn} ${row.port}`;
   }
