@@ -67,7 +67,7 @@ function withoutOwn({ Id, Name, Config, HostConfig, NetworkSettings }: Inspected
   const networks = Object.entries(NetworkSettings.Networks ?? {}).map(
     ([name, { Aliases, Links, DriverOpts }]) => ({
       name,
-      Aliases: (Aliases ?? []).filter((alias) => alias !== Id.slice(0, 12)),
+      Aliases: (Aliases ?? []).filter((alias) => alias !== Id.slice(0, 12) && alias !== Hostname),
       Links: Links ?? [],
       DriverOpts: DriverOpts ?? {},
     }),

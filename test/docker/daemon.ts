@@ -21,6 +21,7 @@ export interface Daemon extends AsyncDisposable {
 
 /** `dataRoot`: where its images and containers lie; default a folder that goes away with it. */
 export async function startDaemon(options: readonly string[] = [], dataRoot?: string): Promise<Daemon> {
+  if (process.getuid?.() !== 0) throw new Error("a dockerd of the test's own needs root");
   await ensurePackages('docker.io', 'iptables');
   // In the cache folder, whose path is known to be short enough for containerd's sockets.
   const folder = await mkdtemp(join(cacheFolder(), 'd-'));

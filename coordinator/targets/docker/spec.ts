@@ -51,7 +51,12 @@ export function readSpec(inspected: InspectedContainer, image?: InspectedImage):
   const { Volumes, Binds, Mounts } = anonymousAsNew(config, hostConfig);
   const name = inspected.Name.replace(/^\//, '');
   const { settings } = readLabels(config.Labels ?? {});
-  const { [berthLabels.image]: _image, [berthLabels.parked]: _parked, ...labels } = config.Labels ?? {};
+  const {
+    [berthLabels.image]: _image,
+    [berthLabels.parked]: _parked,
+    [berthLabels.clone]: _clone,
+    ...labels
+  } = config.Labels ?? {};
   const networks = readNetworks(inspected, name);
   return {
     version: 1,
@@ -86,7 +91,10 @@ function readLink(link: string): string {
   return `${target.replace(/^\//, '')}:${alias.slice(alias.lastIndexOf('/') + 1)}`;
 }
 
-function readNetworks({ Id, HostConfig, NetworkSettings }: InspectedContainer, name: string): SpecNetwork[] {
+function readNetworks(
+  { Id, Config, HostConfig, NetworkSettings }: InspectedContainer,
+  name: string,
+): SpecNetwork[] {
   const mode = HostConfig.NetworkMode === 'default' ? 'bridge' : HostConfig.NetworkMode;
   const isFirst = (network: string, id: string) =>
     network === mode || (mode.length >= 12 && id.startsWith(mode));
@@ -94,8 +102,10 @@ function readNetworks({ Id, HostConfig, NetworkSettings }: InspectedContainer, n
     .map(([network, { Aliases, Links, DriverOpts, NetworkID }]) => ({
       isFirst: isFirst(network, NetworkID),
       name: network,
-      // Docker adds the id, Compose the name: both are this container's alone.
-      aliases: [...new Set(Aliases)].filter((alias) => alias !== Id.slice(0, 12) && alias !== name),
+      // Docker adds the id and the host name, Compose the container's name.
+      aliases: [...new Set(Aliases)].filter(
+        (alias) => ![Id.slice(0, 12), Config.Hostname, name].includes(alias),
+      ),
       links: Links ?? [],
       driverOptions: DriverOpts ?? {},
     }))
