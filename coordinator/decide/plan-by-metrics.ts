@@ -30,7 +30,7 @@ export function planByMetrics(scene: Scene): Plan {
 
   const shared = {
     wanted: combined.wanted,
-    code: combined.code,
+    code: woken.code ?? combined.code,
     detail: null,
     guarded: true,
     metrics,

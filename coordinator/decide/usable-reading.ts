@@ -16,7 +16,7 @@ export function usableReading(reading: Reading | undefined, metric: Metric): Usa
   }
   if (reading.shape === 'perInstance') return metric.onNaN === 'zero' ? withoutNaN(reading) : reading;
   if (!Number.isFinite(reading.value)) {
-    return metric.onNaN === 'zero' ? zero : failed('nan', `the source gave ${reading.value}`);
+    return metric.onNaN === 'zero' ? zero : failed('nan', 'the source gave no finite number');
   }
   if (metric.maxAgeMs !== null && reading.ageMs > metric.maxAgeMs) {
     return failed('stale', `the value is ${Math.round(reading.ageMs / 1000)}s old`);

@@ -13,6 +13,8 @@ export type Woken = {
   /** Nothing is smoothed: the service is idle, or goes there. */
   readonly isFinal: boolean;
   readonly turn: Turn | null;
+  /** The reason, when it is this that moves the size; null: the metrics do. */
+  readonly code: ReasonCode | null;
   readonly step: Plan['activation'];
 };
 
@@ -38,7 +40,7 @@ export function withActivation(
   const { policy, state, observations } = inputs;
   const { activation } = policy;
   if (activation === null || combined.usedFallback) {
-    return { count: proposal, least: 0, isFinal: false, turn: null, step: null };
+    return { count: proposal, least: 0, isFinal: false, turn: null, code: null, step: null };
   }
   const activity = activityOf(scene, metrics);
   const step = stepActivation({
@@ -67,6 +69,7 @@ export function withActivation(
     least: step.cause === 'woken' ? Math.max(bounds.low, activation.minWhenActive, 1) : 0,
     isFinal,
     turn,
+    code: step.cause === 'woken' || step.cause === 'to-idle' ? activationCodes[step.cause] : null,
     step: { ...step, activity },
   };
 }
