@@ -17,7 +17,7 @@ export function agentSource(
       const samples: Record<string, InstanceSample> = {};
       for (const agent of own) {
         const metrics = agent.metrics[metric];
-        if (metrics === undefined || !Number.isFinite(metrics.value)) continue;
+        if (metrics === undefined) continue;
         const ageMs = Math.max(0, clock.monotonic() - metrics.at);
         samples[ids.get(agent.id) ?? agent.id] = { value: metrics.value, ageMs, windowMs: 0 };
       }

@@ -72,13 +72,17 @@ export function parseBackendLoads(reply: Reply): ReadonlyMap<string, BackendLoad
           ? { requests: sum([at.requests]), answers: sum(at.answers), failed: sum([at.serverErrors]) }
           : { requests: connections, answers: connections, failed: sum(at.failures) },
       });
+    } else if (fields[at.type] !== frontendType && fields[at.type] !== listenerType) {
+      throw badReply('a row is cut short', line);
     }
   }
   return loads;
 }
 
+const frontendType = '0';
 const backendType = '1';
 const serverType = '2';
+const listenerType = '3';
 
 /** A column that HAProxy leaves empty counts as 0: it does so for what a row's mode does not have. */
 function number(fields: readonly string[], column: number, line: string): number {

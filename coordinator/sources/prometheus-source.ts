@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { InstanceSample, Reading } from '../decide/observation.ts';
 import type { SourceOf } from '../policy/source-schema.ts';
 import { ReadingError } from './reading-error.ts';
-import { readingNumber } from './reading-number.ts';
+import { anyNumber, readingNumber } from './reading-number.ts';
 import { idsByName, type Source, type SourceParts, type SourceTarget } from './source.ts';
 
 const sample = z.tuple([z.number(), z.string()]);
@@ -88,7 +88,7 @@ function numberOf({ value }: Series): string {
   return value[1];
 }
 
-/** A series that is NaN leaves its instance without a sample: the decision treats it as missing. */
+/** A series that is NaN stays so: the policy says whether its instance counts as missing or as 0. */
 function perInstance(
   result: readonly Series[],
   label: string,
@@ -96,7 +96,6 @@ function perInstance(
   partial: { partial?: string },
 ): Reading {
   const samples: Record<string, InstanceSample> = {};
-  let nan = 0;
   for (const series of result) {
     const name = series.metric[label];
     if (name === undefined)
@@ -109,10 +108,8 @@ function perInstance(
       throw new ReadingError('bad-answer', `several series have ${label}="${name}"`, {
         hint: `aggregate them, e.g. with sum by (${label}) (…)`,
       });
-    const value = numberOf(series);
-    if (value === 'NaN') nan += 1;
-    else samples[id] = { value: readingNumber(value, `the value of ${name}`), ageMs: 0, windowMs: 0 };
+    const value = anyNumber(numberOf(series), `the value of ${name}`);
+    samples[id] = { value, ageMs: 0, windowMs: 0 };
   }
-  if (nan === result.length) throw new ReadingError('nan', 'every series is NaN');
   return { ok: true, shape: 'perInstance', samples, ...partial };
 }

@@ -6,16 +6,20 @@ import { ReadingError } from './reading-error.ts';
 /**
  * A finite number.
  * @param where what the value is, for the error: "the result of the query"
- * @throws ReadingError `empty` for null and undefined, `nan`, `bad-answer` for an infinity and for what is no number
+ * @throws ReadingError `empty` for null and undefined, `nan` for NaN and the infinities, `bad-answer` for what is no number
  */
 export function readingNumber(value: unknown, where: string): number {
   if (value === null || value === undefined) throw new ReadingError('empty', `${where} is empty`);
-  const number = toNumber(value);
-  if (number === undefined)
-    throw new ReadingError('bad-answer', `${where} is ${describe(value)}, not a number`);
-  if (Number.isNaN(number)) throw new ReadingError('nan', `${where} is NaN`);
-  if (!Number.isFinite(number)) throw new ReadingError('bad-answer', `${where} is infinite`);
+  const number = anyNumber(value, where);
+  if (!Number.isFinite(number)) throw new ReadingError('nan', `${where} is ${number}`);
   return number;
+}
+
+/** A number, which may be NaN or infinite. @throws ReadingError `bad-answer` for what is no number */
+export function anyNumber(value: unknown, where: string): number {
+  const number = toNumber(value);
+  if (number !== undefined) return number;
+  throw new ReadingError('bad-answer', `${where} is ${describe(value)}, not a number`);
 }
 
 function toNumber(value: unknown): number | undefined {
