@@ -33,6 +33,7 @@ export interface BerthingHooks {
 /** A release that HAProxy does not answer is given up after this long; its health check takes the slot out. */
 const releaseMs = 1500;
 const goodbyeMs = 50;
+const toldHoldsMs = 30_000;
 
 export class Berthing {
   readonly #config: Config;
@@ -169,7 +170,7 @@ export class Berthing {
     if (urls === undefined) return undefined;
     const { service } = this.#config.app;
     return new Heartbeat(
-      { urls, token, hello: formatHello(this.#config, this.#identity) },
+      { urls, token, hello: formatHello(this.#config, this.#identity), toldHoldsMs },
       {
         log: this.#hooks.log,
         clock: this.#hooks.clock,

@@ -17,6 +17,8 @@ export interface HeartbeatSettings {
   urls: readonly string[];
   token: string | undefined;
   hello: Hello;
+  /** How long what a coordinator told holds after its session. */
+  toldHoldsMs: number;
 }
 
 export interface HeartbeatHooks {
@@ -31,7 +33,6 @@ export interface HeartbeatHooks {
 }
 
 const backOff = { firstMs: 500, mostMs: 15_000 };
-const toldHoldsMs = 30_000;
 const leastSilenceMs = 3000;
 /** Changes that come together go out together. */
 const gatherMs = 10;
@@ -143,7 +144,7 @@ export class Heartbeat {
     this.#failure = undefined;
     log.info({ event: 'session.closed', url, reason }, `on its own again: ${reason}`);
     this.#hooks.onAttended(false);
-    this.#lapse = setTimeout(() => this.#hooks.onTold(undefined), toldHoldsMs);
+    this.#lapse = setTimeout(() => this.#hooks.onTold(undefined), this.#settings.toldHoldsMs);
     this.#lapse.unref();
   }
 }

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { parseCoordinatorMessage } from '../../agent/coordinator-message.ts';
+import { Heartbeat } from '../../agent/heartbeat.ts';
+import { systemClock } from '../../shared/clock.ts';
 import { coordinatorMessageSchema } from '../../shared/protocol.ts';
 import type { Haproxy } from '../bench/haproxy.ts';
 import { freePort, until } from '../bench/wait.ts';
@@ -153,6 +155,37 @@ test('a message of a newer coordinator is ignored', async () => {
   coordinator.say({ type: 'drain', drain: true, reason: 'after it', more: 1 });
   await coordinator.heartbeat('after it', ({ phase }) => phase === 'draining' || phase === 'starting');
   assert.equal(instance.log().filter(({ event }) => event === 'session.closed').length, 0);
+});
+
+test('what a coordinator told lapses some time after it has gone', async () => {
+  const told: (string | undefined)[] = [];
+  const quiet = () => undefined;
+  const ending = new AbortController();
+  await using coordinator = await startCoordinator();
+  const heartbeat = new Heartbeat(
+    {
+      urls: [coordinator.url],
+      token: undefined,
+      hello: { type: 'hello', v: 1, agent: 'a' },
+      toldHoldsMs: 300,
+    },
+    {
+      log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+      clock: systemClock,
+      compose: () => ({ phase: 'ready', registrations: [] }),
+      onAttended: quiet,
+      onTold: (reason) => told.push(reason),
+    },
+  );
+  const running = heartbeat.run(ending.signal);
+  await coordinator.heartbeat('first', () => true);
+  coordinator.say({ type: 'drain', drain: true, reason: 'rollout' });
+  await until(() => told.length === 1, { what: 'it was told' });
+  await coordinator.stop();
+  await until(() => told.length === 2, { what: 'that lapses' });
+  assert.deepEqual(told, ['rollout', undefined]);
+  ending.abort();
+  await running;
 });
 
 test("the app's own numbers and the container's travel in the heartbeat", async () => {
