@@ -11,13 +11,16 @@ export interface HoldingServer extends AsyncDisposable {
   release(): void;
 }
 
+/** A kept connection that ends just as HAProxy uses it again would be a failed request that no test is about. */
+const closing = { connection: 'close' };
+
 export async function startHolding(): Promise<HoldingServer> {
   const waiting = new Set<ServerResponse>();
   let isHolding = false;
   let status = 200;
   const server = createServer((_, response) => {
     if (!isHolding) {
-      response.writeHead(status).end('done\n');
+      response.writeHead(status, closing).end('done\n');
       return;
     }
     waiting.add(response);
@@ -34,7 +37,7 @@ export async function startHolding(): Promise<HoldingServer> {
       status = withStatus;
     },
     release: () => {
-      for (const response of waiting) response.end('released\n');
+      for (const response of waiting) response.writeHead(200, closing).end('released\n');
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
