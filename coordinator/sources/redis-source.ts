@@ -1,22 +1,12 @@
 // A list or a stream of Redis, over a connection of its own for each read. Redis removes a list with its last element,
 // so a list that is not there has length 0; a stream stays when it is drained, so one that is not there is `empty`.
-import { createClient, ErrorReply } from '@redis/client';
 import type { Reading } from '../decide/observation.ts';
 import type { SourceOf } from '../policy/source-schema.ts';
-import {
-  type Credentials,
-  hidingSecrets,
-  readCredentials,
-  readTls,
-  type TlsMaterial,
-} from './credentials.ts';
-import { networkError } from './network-error.ts';
+import { hidingSecrets, readCredentials, readTls } from './credentials.ts';
 import { ReadingError } from './reading-error.ts';
 import { readingNumber } from './reading-number.ts';
-import { abandonAt } from './shared-read.ts';
-import type { ReadContext, Source } from './source.ts';
-
-type Ask = (...command: string[]) => Promise<unknown>;
+import type { Ask } from './redis-connection.ts';
+import type { Source } from './source.ts';
 
 export function redisSource(config: SourceOf<'redis'>): Source {
   return {
@@ -25,52 +15,14 @@ export function redisSource(config: SourceOf<'redis'>): Source {
       if (credentials.bearer !== undefined)
         throw new ReadingError('unauthorized', 'Redis knows no bearer token: give username and passwordFile');
       const tls = await readTls(config.tls);
+      // The client is loaded when a policy uses it: it takes 20 MB.
+      const { withRedis } = await import('./redis-connection.ts');
       const value = await hidingSecrets(credentials, () =>
-        withConnection(config.url, credentials, tls, context, (ask) => readValue(ask, config)),
+        withRedis(config.url, credentials, tls, context, (ask) => readValue(ask, config)),
       );
       return { ok: true, shape: 'total', value, ageMs: 0 };
     },
   };
-}
-
-async function withConnection<T>(
-  address: string,
-  { username, password }: Credentials,
-  tls: TlsMaterial | undefined,
-  { signal, deadlineMs }: ReadContext,
-  action: (ask: Ask) => Promise<T>,
-): Promise<T> {
-  const url = new URL(address);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const socket = {
-    host,
-    port: Number(url.port || 6379),
-    connectTimeout: deadlineMs,
-    reconnectStrategy: false,
-  } as const;
-  const isTls = url.protocol === 'rediss:';
-  const client = createClient({
-    socket: isTls ? { ...socket, tls: true, ...tls } : socket,
-    database: Number(url.pathname.slice(1) || 0),
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    // Answers as every version since 2.0 gives them, and no commands that were not asked for.
-    RESP: 2,
-    disableClientInfo: true,
-    maintNotifications: 'disabled',
-  });
-  // What fails is told by the call that fails.
-  client.on('error', () => undefined);
-  try {
-    return await abandonAt(
-      signal,
-      client.connect().then(() => action((...command) => client.sendCommand(command))),
-    );
-  } catch (error) {
-    throw signal.aborted ? signal.reason : redisError(error);
-  } finally {
-    if (client.isOpen) client.destroy();
-  }
 }
 
 async function readValue(ask: Ask, { what, key, group = '' }: SourceOf<'redis'>): Promise<number> {
@@ -106,15 +58,4 @@ export function lagOf(answer: unknown, key: string, group: string): number {
 function fieldsOf(flat: unknown): ReadonlyMap<unknown, unknown> {
   const list: readonly unknown[] = Array.isArray(flat) ? flat : [];
   return new Map(list.flatMap((name, index) => (index % 2 === 0 ? [[name, list[index + 1]] as const] : [])));
-}
-
-function redisError(error: unknown): ReadingError {
-  if (error instanceof ReadingError) return error;
-  if (!(error instanceof ErrorReply)) return networkError(error);
-  const why = error.message;
-  if (/^(?:WRONGPASS|NOAUTH|NOPERM|ERR (?:AUTH|invalid password))/.test(why))
-    return new ReadingError('unauthorized', `it answered: ${why}`, {
-      hint: 'check `auth` and the ACL of this user',
-    });
-  return new ReadingError('refused', `it answered: ${why}`);
 }

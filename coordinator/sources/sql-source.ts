@@ -12,9 +12,6 @@ import { ReadingError } from './reading-error.ts';
 import { readingNumber } from './reading-number.ts';
 import { abandonAt } from './shared-read.ts';
 import type { ReadContext, Source } from './source.ts';
-import { mysqlRows } from './sql-mysql.ts';
-import { postgresRows } from './sql-postgres.ts';
-import { sqliteRows } from './sql-sqlite.ts';
 
 export interface SqlQuestion {
   readonly url: URL;
@@ -28,11 +25,16 @@ export interface SqlQuestion {
 /** At most the first two rows, each a list of its columns. */
 export type Rows = readonly (readonly unknown[])[];
 
+/** Each driver is loaded when a policy uses it: it takes 15 MB. */
+const mysql = async (question: SqlQuestion) => (await import('./sql-mysql.ts')).mysqlRows(question);
+const postgres = async (question: SqlQuestion) => (await import('./sql-postgres.ts')).postgresRows(question);
+const sqlite = async (question: SqlQuestion) => (await import('./sql-sqlite.ts')).sqliteRows(question);
+
 const databases: Readonly<Record<string, (question: SqlQuestion) => Promise<Rows>>> = {
-  'mysql:': mysqlRows,
-  'postgres:': postgresRows,
-  'postgresql:': postgresRows,
-  'sqlite:': sqliteRows,
+  'mysql:': mysql,
+  'postgres:': postgres,
+  'postgresql:': postgres,
+  'sqlite:': sqlite,
 };
 
 export function sqlSource(config: SourceOf<'sql'>): Source {
