@@ -1,5 +1,5 @@
 // Rows of the audit in the database: written once each, read by page.
-import type { Kysely, Selectable, SelectQueryBuilder, Transaction } from 'kysely';
+import { type Kysely, type Selectable, type SelectQueryBuilder, sql, type Transaction } from 'kysely';
 import type { AuditTable, Tables } from '../store/tables.ts';
 import type { AuditRow } from './audit-entry.ts';
 
@@ -86,8 +86,9 @@ function applyFilter<O>(start: SelectQueryBuilder<Tables, 'audit', O>, filter: A
   }
   const { event, since, until } = filter;
   if (event?.endsWith('*') === true) {
-    const prefix = event.slice(0, -1);
-    query = query.where('event', '>=', prefix).where('event', '<', `${prefix}\u{10ffff}`);
+    // Not a range of texts: what lies between two of them depends on the database's locale.
+    const prefix = event.slice(0, -1).replaceAll(/[!%_]/g, '!$&');
+    query = query.where(sql<boolean>`event like ${`${prefix}%`} escape '!'`);
   } else if (event !== undefined) query = query.where('event', '=', event);
   if (since !== undefined) query = query.where('at', '>=', since);
   if (until !== undefined) query = query.where('at', '<', until);

@@ -1,8 +1,9 @@
 // The three databases as Kysely dialects. The network drivers are loaded only when they are used: SQLite users pay
 // nothing for them.
-import { type Dialect, MysqlDialect, PostgresDialect } from 'kysely';
+import { type Dialect, PostgresDialect } from 'kysely';
 import type { DatabaseUrl } from './database-url.ts';
 import { SqliteDialect } from './sqlite-dialect.ts';
+import { Utf8MysqlDialect } from './utf8-mysql-dialect.ts';
 
 const connectMs = 2000;
 const int8 = 20;
@@ -15,7 +16,7 @@ export async function createDialect(database: DatabaseUrl): Promise<Dialect> {
       const { createPool } = await import('mysql2');
       const uri = database.url.replace(/^mariadb:/, 'mysql:');
       const pool = createPool({ uri, connectionLimit: 4, connectTimeout: connectMs, charset: 'utf8mb4_bin' });
-      return new MysqlDialect({ pool });
+      return new Utf8MysqlDialect({ pool });
     }
     case 'postgres': {
       const { default: pg } = await import('pg');
@@ -28,8 +29,10 @@ export async function createDialect(database: DatabaseUrl): Promise<Dialect> {
         connectionTimeoutMillis: connectMs,
         types,
       });
-      // An idle connection that breaks is replaced by the pool at its next use.
+      // A connection that breaks fails the query that it carries; the pool replaces it at the next use. The same error
+      // comes as an event too, of the pool for an idle connection, of the connection otherwise.
       pool.on('error', () => {});
+      pool.on('connect', (client) => client.on('error', () => {}));
       return new PostgresDialect({ pool });
     }
   }

@@ -120,6 +120,7 @@ describe('the audit', () => {
     assert.deepEqual(values(second.items), [5, 3, 1]);
     assert.equal(second.next, undefined);
     assert.deepEqual(values((await audit.query({ event: 'slot.*' }, undefined, 100)).items), [4, 3, 2, 1, 0]);
+    assert.deepEqual((await audit.query({ event: 's_ot%*' }, undefined, 100)).items, []);
     assert.deepEqual(
       values((await audit.query({ event: 'agent.lost', since: 1006, until: 1008 }, undefined, 100)).items),
       [7, 6],
