@@ -11,6 +11,7 @@ import type { Log } from '../shared/log.ts';
 import type { Mooring } from './mooring.ts';
 
 const lookAgainMs = 30_000;
+/** When a HAProxy is in trouble: it may have come back under another address. */
 const lookAgainSoonMs = 2000;
 
 export interface MooringsHooks {
@@ -39,14 +40,16 @@ export class Moorings {
 
   /** Moors at every HAProxy, and follows the names until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#hooks;
+    let lookedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
-      const changed = this.#moorAt(
-        await resolveEndpoints(this.#endpoints, (host) => this.#lookUp(host)),
-        signal,
-      );
-      if (changed) this.#hooks.onChange();
       const troubled = this.all.some((mooring) => mooring.report().error !== undefined);
-      await this.#hooks.clock.sleep(troubled ? lookAgainSoonMs : lookAgainMs, signal);
+      if (troubled || clock.monotonic() - lookedAt >= lookAgainMs) {
+        lookedAt = clock.monotonic();
+        const endpoints = await resolveEndpoints(this.#endpoints, (host) => this.#lookUp(host));
+        if (this.#moorAt(endpoints, signal)) this.#hooks.onChange();
+      }
+      await clock.sleep(lookAgainSoonMs, signal);
     }
   }
 

@@ -8,28 +8,24 @@
 //
 // A state that was changed by hand (drain or maintenance set by an operator) is left as it is and reported. It is put
 // right when HAProxy has restarted since, because then no operator did it.
-import { connect } from 'node:net';
 import type { Clock } from '../shared/clock.ts';
 import { BerthError, describeError, isBerthError } from '../shared/errors.ts';
+import { plainAddress } from '../shared/haproxy/address.ts';
 import { claimSlot } from '../shared/haproxy/claim.ts';
-import { type Command, commands, type ServerName, type WantedState } from '../shared/haproxy/commands.ts';
-import { type Endpoint, formatHostPort } from '../shared/haproxy/endpoint.ts';
-import { breakLock, parseRows, readCommands, staleLocks } from '../shared/haproxy/lock.ts';
-import { clearForeign, releaseSlot } from '../shared/haproxy/release.ts';
-import { createRuntimeApi, type RuntimeApi, type Transaction } from '../shared/haproxy/runtime-api.ts';
-import {
-  parseInfo,
-  parseServersState,
-  parseStat,
-  type ServerRow,
-  throwIfRefused,
-} from '../shared/haproxy/servers-state.ts';
-import { readSlotLook, type SlotLook } from '../shared/haproxy/slot-look.ts';
+import { commands, type ServerName, type WantedState } from '../shared/haproxy/commands.ts';
+import type { Endpoint } from '../shared/haproxy/endpoint.ts';
+import { releaseSlot } from '../shared/haproxy/release.ts';
+import { createRuntimeApi, type RuntimeApi } from '../shared/haproxy/runtime-api.ts';
+import { parseServersState, type ServerRow } from '../shared/haproxy/servers-state.ts';
+import type { SlotLook } from '../shared/haproxy/slot-look.ts';
 import type { SlotContext } from '../shared/haproxy/slot-write.ts';
-import { type AppAddress, findTemplate, holds, type SlotTemplate } from '../shared/haproxy/slots.ts';
+import { type AppAddress, findTemplate, holds, type SlotTemplate, slotsOf } from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
+import { HeldSlot } from './held-slot.ts';
+import { putInOrder, sweep } from './leftovers.ts';
 import { SlotMemory } from './slot-memory.ts';
+import { Wakeup } from './wakeup.ts';
 
 export interface RegistrationSettings {
   endpoint: Endpoint;
@@ -69,19 +65,6 @@ export interface DrainResult {
   sessions: number;
 }
 
-interface HeldSlot {
-  name: ServerName;
-  app: AppAddress;
-  backendId: number;
-  serverId: number;
-  /** Process of HAProxy that the state was written to. */
-  incarnation: string;
-  /** The state that was written last. */
-  written: WantedState;
-  /** Set by an operator; left alone. */
-  held: boolean;
-}
-
 const aloneMs = 1000;
 const attendedMs = 10_000;
 /** Lock rows of the dead and doubles of one's own are looked for this often; a coordinator does it all the time. */
@@ -102,12 +85,13 @@ export class Registration {
   #wanted: Wanted = 'out';
   #reason = 'the app has not answered yet';
   #held: HeldSlot | undefined;
+  #claiming = false;
   #template: SlotTemplate | undefined;
   #error: string | undefined;
   #tries = 0;
   #looked = false;
   #sweepAt = 0;
-  #wake = new AbortController();
+  readonly #wake = new Wakeup();
   #released = false;
   #attended = false;
 
@@ -117,7 +101,7 @@ export class Registration {
     this.#api = hooks.api ?? createRuntimeApi(settings.endpoint);
     this.#random = hooks.random ?? Math.random;
     this.#memory = new SlotMemory(settings.stateFile, settings.endpoint.name);
-    this.address = settings.host;
+    this.address = settings.host === undefined ? undefined : plainAddress(settings.host);
   }
 
   get name(): string {
@@ -126,7 +110,7 @@ export class Registration {
 
   /** Whether a coordinator looks after the slot too: then this looks rarely. */
   set attended(attended: boolean) {
-    if (this.#attended && !attended) this.#wake.abort();
+    if (this.#attended && !attended) this.#wake.wake();
     this.#attended = attended;
   }
 
@@ -136,7 +120,7 @@ export class Registration {
     this.#wanted = wanted;
     this.#reason = reason;
     this.#tries = 0;
-    this.#wake.abort();
+    this.#wake.wake();
   }
 
   /** What this registration has, for the heartbeat. */
@@ -155,9 +139,8 @@ export class Registration {
   /** Rounds until released or aborted. Never rejects: HAProxy's faults are reported and tried again. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !this.#released) {
-      this.#wake = new AbortController();
       const pause = await this.#tryRound(signal);
-      await this.#hooks.clock.sleep(pause, AbortSignal.any([signal, this.#wake.signal]));
+      await this.#wake.sleep(this.#hooks.clock, pause, signal);
     }
   }
 
@@ -168,21 +151,29 @@ export class Registration {
   async drained(deadlineMs: number, signal: AbortSignal): Promise<DrainResult> {
     const { clock } = this.#hooks;
     const started = clock.monotonic();
+    const result = (outcome: DrainResult['outcome'], sessions = 0): DrainResult => ({
+      outcome,
+      ms: clock.monotonic() - started,
+      sessions,
+    });
     this.want('drain', 'stopping');
     let outcome: DrainResult['outcome'] = 'deadline';
     let sessions = 0;
     let idle = 0;
     while (clock.monotonic() - started < deadlineMs && !signal.aborted) {
       const held = this.#held;
-      if (held === undefined) return { outcome: 'no-slot', ms: clock.monotonic() - started, sessions: 0 };
+      // A claim that is under way would put the slot into traffic after all.
+      if (held === undefined && !this.#claiming) return result('no-slot');
       try {
-        const look = await this.#look(held, signal);
-        if (!look.mine) return { outcome: 'no-slot', ms: clock.monotonic() - started, sessions: 0 };
-        outcome = 'deadline';
-        sessions = look.sessions;
-        if (look.serving || held.written === 'ready') await this.#write(held, 'drain', signal);
-        else idle = look.sessions === 0 ? idle + 1 : 0;
-        if (idle >= 2) return { outcome: 'idle', ms: clock.monotonic() - started, sessions: 0 };
+        if (held !== undefined) {
+          const { look } = await held.look(signal);
+          if (!look.mine) return result('no-slot');
+          outcome = 'deadline';
+          sessions = look.sessions;
+          if (held.needsDrain(look)) await this.#write(held, 'drain', signal);
+          else idle = look.sessions === 0 ? idle + 1 : 0;
+          if (idle >= 2) return result('idle');
+        }
       } catch (error) {
         if (signal.aborted) break;
         outcome = 'unreachable';
@@ -193,7 +184,7 @@ export class Registration {
       }
       await clock.sleep(drainPollMs, signal);
     }
-    return { outcome, ms: clock.monotonic() - started, sessions };
+    return result(outcome, sessions);
   }
 
   /** One round; returns how long to wait for the next. */
@@ -221,131 +212,71 @@ export class Registration {
     }
     if (!this.#looked) await this.#arrive(signal);
     const held = this.#held;
-    if (held === undefined) {
-      if (this.#wanted !== 'ready' && this.#wanted !== 'standby') return this.#idlePause();
+    if (held !== undefined) return this.#keep(held, signal);
+    if (this.#wanted !== 'ready') return this.#idlePause();
+    this.#claiming = true;
+    try {
       await this.#claim(signal);
-      return gatePollMs;
+    } finally {
+      this.#claiming = false;
     }
-    return this.#keep(held, signal);
+    return gatePollMs;
   }
 
   /** First contact: my address, the template, and what I or my address left behind. */
   async #arrive(signal: AbortSignal): Promise<void> {
-    const { app, rows } = await this.#survey(signal);
-    const template = this.#template;
-    if (template === undefined) return;
-    for (const slot of await clearForeign(this.#context(signal), rows, template, app)) {
-      this.#event(
-        'slot.released',
-        slot,
-        `${app.address} was given to this container; it belonged to another before`,
-      );
-    }
-    const old = this.#memory.load();
-    if (old !== undefined && old.address !== app.address && old.backend === template.backend) {
-      await this.#releaseOld(
-        { address: old.address, port: old.port },
-        { backend: old.backend, name: old.slot },
-        signal,
-      );
-    }
+    const { app, template, rows } = await this.#survey(signal);
+    const before = this.#memory.load();
+    const tell = this.#event.bind(this);
+    await putInOrder({ context: this.#context(signal), rows, template, app, before, signal, tell });
     this.#looked = true;
   }
 
   /** Reads all rows and finds the address and the template again. */
-  async #survey(signal: AbortSignal): Promise<{ app: AppAddress; rows: readonly ServerRow[] }> {
+  async #survey(
+    signal: AbortSignal,
+  ): Promise<{ app: AppAddress; template: SlotTemplate; rows: readonly ServerRow[] }> {
     const { nodeCount, slotPrefix, backend } = this.#settings;
-    const transaction = await this.#api.transact([commands.showServersState()], signal);
-    const app = this.#locate(transaction);
-    const [reply] = transaction.replies;
-    const rows = reply === undefined ? [] : parseServersState(reply);
-    this.#template = findTemplate(rows, { backend, prefix: slotPrefix, count: nodeCount });
-    return { app, rows };
+    const { replies, localAddress } = await this.#api.transact([commands.showServersState()], signal);
+    const app = this.#locate(localAddress);
+    const rows = replies.flatMap((reply) => parseServersState(reply));
+    const template = findTemplate(rows, { backend, prefix: slotPrefix, count: nodeCount });
+    this.#template = template;
+    return { app, template, rows };
   }
 
-  #locate(transaction: Transaction): AppAddress {
-    const address = this.#settings.host ?? transaction.localAddress;
+  #locate(localAddress: string | undefined): AppAddress {
+    const { host, port } = this.#settings;
+    const address = host === undefined ? localAddress : plainAddress(host);
     if (address === undefined) {
-      throw new BerthError(
-        'config.invalid',
-        `${this.name} is a socket, which does not tell this container's address`,
-        {
-          hint: 'set BERTH_APP_HOST',
-        },
-      );
+      const message = `${this.name} is a socket, which does not tell this container's address`;
+      throw new BerthError('config.invalid', message, { hint: 'set BERTH_APP_HOST' });
     }
     if (address !== this.address) {
       this.address = address;
       this.#hooks.onChange();
     }
-    return { address, port: this.#settings.port };
-  }
-
-  /** A container that was restarted with another address: its old slot is its own to give back, unless somebody
-   * answers at the old address by now. */
-  async #releaseOld(app: AppAddress, slot: ServerName, signal: AbortSignal): Promise<void> {
-    if (await answers(app, 500)) return;
-    if (await releaseSlot(this.#context(signal), slot, app)) {
-      this.#event(
-        'slot.released',
-        slot,
-        `this container had ${formatHostPort(app.address, app.port)} before it was restarted`,
-      );
-    }
+    return { address, port };
   }
 
   async #claim(signal: AbortSignal): Promise<void> {
-    const { app } = await this.#survey(signal);
-    const template = this.#template;
-    if (template === undefined) return;
+    const { app, template } = await this.#survey(signal);
     const { gate, id } = this.#settings;
-    const state = gate === 'haproxy' || this.#wanted === 'standby' ? 'drain' : 'ready';
+    const state = gate === 'haproxy' ? 'drain' : 'ready';
     const preferred = this.#memory.load()?.slot;
     const { slot, adopted } = await claimSlot(this.#context(signal), template, app, { id, preferred, state });
-    const held = await this.#identify(slot, app, state, signal);
-    this.#held = held;
+    this.#held = await HeldSlot.find(this.#api, slot, app, state, signal);
     this.#memory.save({ backend: slot.backend, slot: slot.name, address: app.address, port: app.port });
-    this.#event(
-      adopted ? 'slot.adopted' : 'slot.claimed',
-      slot,
-      adopted ? 'it held this address already' : this.#reason,
-    );
+    const reason = adopted ? 'it held this address already' : this.#reason;
+    this.#event(adopted ? 'slot.adopted' : 'slot.claimed', slot, reason);
     if (state === 'ready') this.#event('slot.ready', slot, this.#reason);
     this.#hooks.onChange();
   }
 
-  async #identify(
-    slot: ServerName,
-    app: AppAddress,
-    written: WantedState,
-    signal: AbortSignal,
-  ): Promise<HeldSlot> {
-    const { replies } = await this.#api.transact(
-      [commands.showInfo(), commands.showServersState(slot.backend)],
-      signal,
-    );
-    const [info, state] = replies;
-    const rows = state === undefined ? [] : parseServersState(state);
-    const row = rows.find((each) => each.name === slot.name);
-    if (row === undefined || info === undefined)
-      throw new BerthError('slot.lost-race', `${slot.backend}/${slot.name} is gone`);
-    const { backendId, serverId } = row;
-    return {
-      name: slot,
-      app,
-      backendId,
-      serverId,
-      incarnation: incarnationOf(parseInfo(info)),
-      written,
-      held: false,
-    };
-  }
-
   /** Looks at the slot and mends what is not as wanted. */
   async #keep(held: HeldSlot, signal: AbortSignal): Promise<number> {
-    const transaction = await this.#read([commands.showServerStat(held.backendId, held.serverId)], signal);
-    const app = this.#locate(transaction);
-    const look = this.#interpret(held, transaction);
+    const { look, localAddress } = await held.look(signal);
+    const app = this.#locate(localAddress);
     if (!look.mine) {
       await this.#lost(held, look, signal);
       return 0;
@@ -354,112 +285,64 @@ export class Registration {
       // Another network: what HAProxy has is an address that this container no longer has.
       this.#event('slot.released', held.name, `this container's address is ${app.address} now`);
       this.#held = undefined;
+      this.#looked = false;
       await releaseSlot(this.#context(signal), held.name, held.app);
       return 0;
     }
-    if (this.#wanted === 'drain' || this.#wanted === 'standby') {
-      if (held.written === 'ready' || look.serving) await this.#write(held, 'drain', signal);
-      return this.#idlePause();
-    }
-    if (held.written !== 'ready') {
-      const gated = this.#settings.gate === 'haproxy' && look.check === 'failed';
-      if (gated) return gatePollMs;
-      // A slot that HAProxy found down stays down through `ready` until its checks have passed again, a beat of theirs
-      // or two; from maintenance it is up at once. The app has just answered its agent.
-      if (!look.serving && !look.draining) await this.#write(held, 'maint', signal);
+    if (this.#wanted !== 'ready') {
+      if (held.needsDrain(look)) await this.#write(held, 'drain', signal);
+    } else if (held.written === 'drain' && !look.inMaintenance) {
+      // The gate: HAProxy's own check must have passed.
+      if (this.#settings.gate === 'haproxy' && look.check === 'failed') return gatePollMs;
       await this.#write(held, 'ready', signal);
-      return this.#idlePause();
+    } else {
+      await this.#respectOperator(held, look, signal);
+      await this.#sweepNow(held, signal);
     }
-    await this.#respectOperator(held, look, signal);
-    await this.#sweep(held, signal);
     return this.#idlePause();
   }
 
-  /** Removes what the dead left behind in this backend: lock rows that nobody else may ever want, and slots with my
-   * address beside the one that I have. */
-  async #sweep(held: HeldSlot, signal: AbortSignal): Promise<void> {
+  async #sweepNow(held: HeldSlot, signal: AbortSignal): Promise<void> {
     const now = this.#hooks.clock.monotonic();
-    if (now < this.#sweepAt) return;
+    const template = this.#template;
+    if (now < this.#sweepAt || template === undefined) return;
     this.#sweepAt = now + sweepMs * (1 + this.#random());
-    const { replies } = await this.#read(readCommands(held.name.backend, this.#place.side), signal);
-    const rows = parseRows(replies);
-    for (const lock of staleLocks(rows)) {
-      if (await breakLock(this.#api, lock, () => this.#hooks.clock.monotonic(), signal)) {
-        this.#event('lock.broken', lock, `its holder died ${lock.secondsSinceChange} s ago`);
-      }
-    }
-    const doubles = rows.filter(
-      (row) =>
-        holds(row, held.app) && row.name !== held.name.name && row.name.startsWith(this.#settings.slotPrefix),
-    );
-    for (const row of doubles) {
-      if (await releaseSlot(this.#context(signal), row, held.app))
-        this.#event('slot.released', row, `${held.name.name} is this app's slot`);
-    }
+    await sweep(this.#context(signal), template, held.name, held.app, this.#event.bind(this));
   }
 
   async #lost(held: HeldSlot, look: SlotLook, signal: AbortSignal): Promise<void> {
-    this.#event(
-      'slot.lost',
-      held.name,
-      look.misdirected ? 'HAProxy restarted and forgot the address' : 'it holds another address now',
-    );
+    const forgot = look.misdirected || look.inMaintenance;
+    const reason = forgot ? "HAProxy has forgotten this app's address" : 'it holds another address now';
+    this.#event('slot.lost', held.name, reason);
     this.#held = undefined;
     this.#hooks.onChange();
+    if (!look.misdirected || look.at === undefined) return;
     // Ready with a placeholder sends HAProxy's requests to itself; out with it before anything else.
-    if (look.misdirected) await this.#api.transact([commands.setState(held.name, 'maint')], signal);
+    await this.#api.transact([commands.setState(held.name, 'maint')], signal);
+    await releaseSlot(this.#context(signal), held.name, look.at);
   }
 
   async #respectOperator(held: HeldSlot, look: SlotLook, signal: AbortSignal): Promise<void> {
-    const changed = look.inMaintenance || look.draining;
-    if (!changed) {
+    if (!look.inMaintenance && !look.draining) {
       if (held.held) this.#event('slot.ready', held.name, 'the operator gave it back');
       held.held = false;
-      return;
-    }
-    const { replies } = await this.#api.transact([commands.showInfo()], signal);
-    const incarnation = replies[0] === undefined ? held.incarnation : incarnationOf(parseInfo(replies[0]));
-    if (incarnation !== held.incarnation) {
-      held.incarnation = incarnation;
-      await this.#write(held, 'ready', signal);
+    } else if (await held.isRestarted(signal)) {
+      await this.#write(held, this.#settings.gate === 'haproxy' ? 'drain' : 'ready', signal);
     } else if (!held.held) {
       held.held = true;
-      this.#event(
-        'slot.held',
-        held.name,
-        `an operator set it to ${look.inMaintenance ? 'maintenance' : 'drain'}`,
-      );
+      const state = look.inMaintenance ? 'maintenance' : 'drain';
+      this.#event('slot.held', held.name, `an operator set it to ${state}`);
     }
-  }
-
-  async #look(held: HeldSlot, signal: AbortSignal): Promise<SlotLook> {
-    return this.#interpret(
-      held,
-      await this.#read([commands.showServerStat(held.backendId, held.serverId)], signal),
-    );
-  }
-
-  #read(batch: readonly Command[], signal: AbortSignal): Promise<Transaction> {
-    return this.#api.transact(batch, signal);
-  }
-
-  #interpret(held: HeldSlot, transaction: Transaction): SlotLook {
-    const [reply] = transaction.replies;
-    const row = reply === undefined ? undefined : parseStat(reply)[0];
-    return readSlotLook(row, held.name, held.app);
   }
 
   async #write(held: HeldSlot, state: WantedState, signal: AbortSignal): Promise<void> {
-    const { replies } = await this.#api.transact([commands.setState(held.name, state)], signal);
-    if (replies[0] !== undefined)
-      throwIfRefused(replies[0], `set server ${held.name.backend}/${held.name.name} state ${state}`);
-    const changed = held.written !== state;
-    held.written = state;
-    held.held = false;
-    if (changed && state !== 'maint') {
-      this.#event(state === 'ready' ? 'slot.ready' : 'slot.draining', held.name, this.#reason);
-      this.#hooks.onChange();
-    }
+    const before = held.written;
+    const look = await held.write(state, signal);
+    // Given to another one between the look and the write: the next round sees what it is now.
+    if (!look.mine) return this.#lost(held, look, signal);
+    if (before === state) return;
+    this.#event(state === 'ready' ? 'slot.ready' : 'slot.draining', held.name, this.#reason);
+    this.#hooks.onChange();
   }
 
   /** Gives the slot back; also one that was claimed by a round that did not live to hear of it. */
@@ -471,16 +354,15 @@ export class Registration {
     const template = this.#template;
     if (app !== undefined && template !== undefined) {
       const { replies } = await this.#api.transact([commands.showServersState(template.backend)], signal);
-      const rows = replies[0] === undefined ? [] : parseServersState(replies[0]);
-      const mine = rows.filter(
-        (row) => row.address === app.address && row.port === app.port && row.name.startsWith(template.prefix),
-      );
+      const rows = replies.flatMap((reply) => parseServersState(reply));
+      // Also one above NODE_COUNT, which a coordinator may have given.
+      const all = { ...template, count: Number.POSITIVE_INFINITY };
+      const mine = slotsOf(rows, all).filter((row) => holds(row, app));
       // Out of traffic first, at once: the lock that the address needs may take a moment.
-      if (mine.length > 0)
-        await this.#api.transact(
-          mine.map((row) => commands.setState(row, 'maint')),
-          signal,
-        );
+      if (mine.length > 0) {
+        const batch = mine.map((row) => commands.setState(row, 'maint'));
+        await this.#api.transact(batch, signal);
+      }
       for (const row of mine) {
         if (await releaseSlot(this.#context(signal), row, app))
           this.#event('slot.released', row, this.#reason);
@@ -515,20 +397,4 @@ export class Registration {
     }
     this.#hooks.onChange();
   }
-}
-
-const incarnationOf = (info: { pid: number; startTime: number }): string => `${info.pid}/${info.startTime}`;
-
-/** True when something accepts a TCP connection at `app`. */
-function answers(app: AppAddress, deadlineMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: app.address, port: app.port, timeout: deadlineMs });
-    const finish = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', () => finish(true));
-    socket.once('timeout', () => finish(false));
-    socket.once('error', () => finish(false));
-  });
 }

@@ -157,10 +157,11 @@ test('a message of a newer coordinator is ignored', async () => {
   assert.equal(instance.log().filter(({ event }) => event === 'session.closed').length, 0);
 });
 
-test('what a coordinator told lapses some time after it has gone', async () => {
+test('what a coordinator told lapses some time after it has gone', async (t) => {
   const told: (string | undefined)[] = [];
   const quiet = () => undefined;
   const ending = new AbortController();
+  t.after(() => ending.abort());
   await using coordinator = await startCoordinator();
   const heartbeat = new Heartbeat(
     {

@@ -1,0 +1,112 @@
+// What an instance finds of itself or of others in HAProxy and puts in order, apart from its own slot: what it or its
+// address left behind when it arrives, and what the dead left behind, now and then.
+import { commands, type ServerName } from '../shared/haproxy/commands.ts';
+import { formatHostPort } from '../shared/haproxy/endpoint.ts';
+import { breakLock, parseRows, readCommands, staleLocks } from '../shared/haproxy/lock.ts';
+import { clearForeign, releaseSlot } from '../shared/haproxy/release.ts';
+import type { ServerRow } from '../shared/haproxy/servers-state.ts';
+import { throwUnlessDone } from '../shared/haproxy/servers-state.ts';
+import type { SlotContext } from '../shared/haproxy/slot-write.ts';
+import {
+  type AppAddress,
+  freeSlots,
+  holds,
+  isEnabled,
+  isInMaintenance,
+  lockFor,
+  type SlotTemplate,
+  slotsOf,
+} from '../shared/haproxy/slots.ts';
+import { attemptTcp } from './probe-attempt.ts';
+import type { RememberedSlot } from './slot-memory.ts';
+
+export type Tell = (event: string, slot: ServerName, reason: string) => void;
+
+const answersWithinMs = 500;
+
+interface Arrival {
+  context: SlotContext;
+  rows: readonly ServerRow[];
+  template: SlotTemplate;
+  app: AppAddress;
+  /** The slot that this container had before, if it remembers one. */
+  before: RememberedSlot | undefined;
+  signal: AbortSignal;
+  tell: Tell;
+}
+
+/** First contact with HAProxy from this address, before the app has answered. */
+export async function putInOrder({
+  context,
+  rows,
+  template,
+  app,
+  before,
+  signal,
+  tell,
+}: Arrival): Promise<void> {
+  for (const slot of await clearForeign(context, rows, template, app))
+    tell('slot.released', slot, `${app.address} was given to this container; it belonged to another before`);
+
+  // A slot that serves for an app that is still starting, after a kill: out of traffic until it answers.
+  const serving = slotsOf(rows, template).filter((row) => holds(row, app) && isEnabled(row));
+  if (serving.length > 0 && !(await answers(app, signal))) {
+    const batch = serving.map((row) => commands.setState(row, 'drain'));
+    const { replies } = await context.api.transact(batch, signal);
+    batch.forEach((command, index) => {
+      throwUnlessDone(replies[index], command);
+    });
+    for (const row of serving) tell('slot.draining', row, 'it has this address, where no app answers yet');
+  }
+
+  // A container that was restarted with another address: its old slot is its own to give back, unless somebody
+  // answers at the old address by now.
+  if (before === undefined || before.backend !== template.backend) return;
+  const old = { address: before.address, port: before.port };
+  if ((old.address === app.address && old.port === app.port) || (await answers(old, signal))) return;
+  const slot = { backend: before.backend, name: before.slot };
+  if (await releaseSlot(context, slot, old))
+    tell(
+      'slot.released',
+      slot,
+      `this container had ${formatHostPort(old.address, old.port)} before it was restarted`,
+    );
+}
+
+/**
+ * Removes what nobody else may ever want: lock rows of the dead with the slots that they were about to change, and
+ * slots with `app` beside `own`.
+ */
+export async function sweep(
+  context: SlotContext,
+  template: SlotTemplate,
+  own: ServerName,
+  app: AppAddress,
+  tell: Tell,
+): Promise<void> {
+  const { api, place, clock, signal } = context;
+  const { replies } = await api.transact(readCommands(template.backend, place.side), signal);
+  const rows = parseRows(replies);
+  const slots = slotsOf(rows, template);
+  const free = new Set(freeSlots(slots));
+  const stale = new Set(staleLocks(rows).map(({ name }) => name));
+  for (const row of slots) {
+    const isHalfDone = isInMaintenance(row) && !free.has(row) && stale.has(lockFor(row, place.side).name);
+    const isDouble = holds(row, app) && row.name !== own.name;
+    if (!isHalfDone && !isDouble) continue;
+    if (await releaseSlot(context, row, row, isDouble ? undefined : isInMaintenance))
+      tell(
+        'slot.released',
+        row,
+        isDouble ? `${own.name} is this app's slot` : 'who was about to change it has died',
+      );
+  }
+  for (const lock of staleLocks(rows)) {
+    if (await breakLock(api, lock, () => clock.monotonic(), signal))
+      tell('lock.broken', lock, `its holder died ${lock.secondsSinceChange} s ago`);
+  }
+}
+
+async function answers(app: AppAddress, signal: AbortSignal): Promise<boolean> {
+  return (await attemptTcp(app, answersWithinMs, signal)).ok;
+}
