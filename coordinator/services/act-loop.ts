@@ -14,6 +14,7 @@ import type { FleetAgents } from './fleet-agents.ts';
 import type { Done, InstanceExecutor } from './instance-executor.ts';
 import type { InstanceStep } from './instance-step.ts';
 import { emptyMemory, type InstanceMemory, joinInstances } from './join-instances.ts';
+import type { LabelWish } from './label-wishes.ts';
 import { planInstances } from './plan-instances.ts';
 import { RetryBook } from './retry-book.ts';
 import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
@@ -39,6 +40,8 @@ export interface ActLoopParts {
   /** Every HAProxy that is configured, with its rows while it answers. */
   haproxys(): readonly { name: string; api: RuntimeApi; rows: readonly ServerRow[] | undefined }[];
   rules(service: string): ActRules;
+  /** The number that labels ask for, of a service without a policy; undefined: no other than now. */
+  wish(state: ServiceState, instances: readonly ServiceInstance[]): LabelWish | undefined;
   spares: Set<string>;
   audit(entry: AuditEntry): void;
   log: Log;
@@ -71,10 +74,11 @@ export class ActLoop {
   readonly #parts: ActLoopParts;
   readonly #creations = new RetryBook();
   readonly #starts = new RetryBook();
-  readonly #busy = new Map<string, Promise<void>>();
+  readonly #busy = new Map<string, { kind: InstanceStep['kind']; done: Promise<void> }>();
   readonly #creating = new Map<string, { active: number; spare: number }>();
   readonly #created = new Map<string, Creation>();
   readonly #holds = new Map<string, string>();
+  readonly #told = new Set<string>();
   #memory: InstanceMemory = emptyMemory;
   #instances: ReadonlyMap<string, readonly ServiceInstance[]> = new Map();
   #plans = new Map<string, readonly InstanceStep[]>();
@@ -105,12 +109,6 @@ export class ActLoop {
     return creation;
   }
 
-  /** True while a step of this service is being carried out. */
-  isBusy(service: string): boolean {
-    const { active = 0, spare = 0 } = this.#creating.get(service) ?? {};
-    return active + spare > 0 || (this.#instances.get(service) ?? []).some(({ id }) => this.#busy.has(id));
-  }
-
   async run(signal: AbortSignal): Promise<void> {
     const { clock, fleet, agents, services, log } = this.#parts;
     const ends = [
@@ -136,19 +134,18 @@ export class ActLoop {
       }
     } finally {
       for (const end of ends) end();
-      await Promise.all(this.#busy.values());
+      await Promise.all([...this.#busy.values()].map(({ done }) => done));
     }
   }
 
   async #round(signal: AbortSignal): Promise<number> {
-    const { services, clock } = this.#parts;
+    const { services } = this.#parts;
     await this.#see(signal);
     let draining = false;
     for (const state of services.list()) {
-      const current = expireState(state, clock.wall());
-      if (current !== state) services.change(state.service, current);
-      const wanted = current.override?.replicas ?? current.wanted;
       const instances = this.#instances.get(state.service) ?? [];
+      const current = this.#update(state, instances);
+      const wanted = current.override?.replicas ?? current.wanted;
       if (wanted === null) continue;
       const steps = this.#plan(current, wanted, instances);
       this.#plans.set(state.service, steps);
@@ -157,6 +154,16 @@ export class ActLoop {
       draining ||= instances.some((instance) => isSpare(instance) && instance.state === 'running');
     }
     return draining ? drainingMs : idleMs;
+  }
+
+  /** The state with what has expired taken away, and with what labels ask for in view of what there is. */
+  #update(state: ServiceState, instances: readonly ServiceInstance[]): ServiceState {
+    const { services, clock, wish } = this.#parts;
+    const current = expireState(state, clock.wall());
+    const asked = wish(current, instances);
+    const wanted =
+      asked === undefined ? {} : { wanted: asked.wanted, wantedBy: 'labels', wantedReason: asked.reason };
+    return services.change(state.service, { ...current, ...wanted });
   }
 
   /** Looks at everything and joins it. Sessions are read only while somebody waits for them. */
@@ -176,6 +183,7 @@ export class ActLoop {
       haproxys: proxies.flatMap(({ name, rows }) => (rows === undefined ? [] : [{ name, rows }])),
       sessions,
       byOperator: new Set(services.list().flatMap(({ byOperator }) => byOperator)),
+      spares,
       agentOf: (instance) => agents.agentOf(instance),
       memory: this.#memory,
       now: clock.monotonic(),
@@ -186,14 +194,16 @@ export class ActLoop {
     const all = [...joined.byService.values()].flat();
     for (const instance of all) {
       // A spare that has just come up is told before it gets traffic.
-      if (spares.has(instance.id) && instance.agent !== undefined && instance.phase !== 'draining') {
+      if (spares.has(instance.id) && instance.agent !== undefined && !this.#told.has(instance.agent)) {
+        this.#told.add(instance.agent); // the registry says it again to each new session
         agents.drain(instance.agent, true, 'it is kept warm');
       }
       if (instance.serving && (instance.startAgeMs ?? 0) > settledMs) this.#starts.succeeded(instance.id);
     }
     const ids = new Set(all.map(({ id }) => id));
     this.#starts.keep(ids);
-    for (const id of spares) if (!ids.has(id)) spares.delete(id);
+    // One that was just made is not in the listing yet.
+    for (const id of spares) if (fleet.fate(id) === 'gone') spares.delete(id);
   }
 
   #needsSessions(state: ServiceState): boolean {
@@ -227,7 +237,7 @@ export class ActLoop {
       wanted,
       warm: wanted === 0 ? 0 : rule.warm,
       minAvailable: Math.min(wanted, rule.minAvailable(wanted)),
-      busy: new Set(this.#busy.keys()),
+      busy: new Map([...this.#busy].map(([id, { kind }]) => [id, kind])),
       creating: this.#creating.get(service) ?? { active: 0, spare: 0 },
       creatable: this.#creatable(state, now),
       startable: ({ id }) => this.#starts.waits(id, now) === undefined,
@@ -278,7 +288,7 @@ export class ActLoop {
         this.#busy.delete(key);
         this.wake();
       });
-    this.#busy.set(key, running);
+    this.#busy.set(key, { kind: step.kind, done: running });
   }
 
   #countCreation(service: string, spare: boolean, change: number): void {
@@ -332,7 +342,16 @@ export class ActLoop {
     reason: string,
     outcome: AuditEntry['outcome'],
   ): void {
-    this.#parts.audit({ event: events[step.kind], actor: 'coordinator', service, reason, outcome, ...about });
+    this.#say({ event: events[step.kind], actor: 'coordinator', service, reason, outcome, ...about });
+  }
+
+  /** Into the log and the audit. */
+  #say(entry: AuditEntry): void {
+    const { log, audit } = this.#parts;
+    const line = `${entry.event.replace('.', ' ')}: ${entry.service}: ${entry.reason}`;
+    if (entry.outcome === 'ok') log.info(entry, line);
+    else log.warn(entry, line);
+    audit(entry);
   }
 
   /** What cannot be done is said once, and again when the reason changes. */
@@ -346,6 +365,6 @@ export class ActLoop {
     if (this.#holds.get(service) === key) return;
     this.#holds.set(service, key);
     if (reason !== '')
-      this.#parts.audit({ event: 'service.held', actor: 'coordinator', service, reason, outcome: 'held' });
+      this.#say({ event: 'service.held', actor: 'coordinator', service, reason, outcome: 'held' });
   }
 }

@@ -35,8 +35,6 @@ export interface ActingParts {
   boundary?: Boundary;
 }
 
-const wishesEveryMs = 250;
-
 export class Acting {
   readonly fleet: Fleet;
   readonly agents: FleetAgents;
@@ -73,6 +71,10 @@ export class Acting {
           labels: this.#labels(service),
         });
       },
+      wish: (state, instances) =>
+        policyOf(state.service) === undefined && state.override === null
+          ? readLabelWish(state, instances, this.#labels(state.service))
+          : undefined,
       spares,
       audit: (entry) => {
         audit
@@ -121,29 +123,8 @@ export class Acting {
       this.#saver.run(signal),
       this.#specs.run(signal),
       this.#watcher.run(signal),
-      this.#wish(signal),
     ]);
     await this.#saver.save();
-  }
-
-  /** Wanted numbers of services without a policy, from their labels. */
-  async #wish(signal: AbortSignal): Promise<void> {
-    const { clock, policyOf } = this.#parts;
-    while (!signal.aborted) {
-      for (const state of this.services.list()) {
-        const { service } = state;
-        if (policyOf(service) !== undefined || state.override !== null) continue;
-        const instances = this.loop.instances().get(service) ?? [];
-        const wish = readLabelWish(state, instances, this.#labels(service), this.loop.isBusy(service));
-        if (wish !== undefined)
-          this.services.change(service, {
-            wanted: wish.wanted,
-            wantedBy: 'labels',
-            wantedReason: wish.reason,
-          });
-      }
-      await clock.sleep(wishesEveryMs, signal);
-    }
   }
 
   #labels(service: string): LabelSettings[] {

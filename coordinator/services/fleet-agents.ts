@@ -9,6 +9,9 @@ import type { AgentRecord } from '../agents/agent-record.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
 import type { Instance } from '../targets/docker/instance.ts';
 
+/** An agent answers a word to it within milliseconds. */
+const seenMs = 2000;
+
 /** What is known of a container that has no agent. */
 export interface Unattended {
   instance: Instance;
@@ -53,7 +56,26 @@ export class FleetAgents {
   /** Out of traffic, or back. The agent does it itself where it can be told; else the slot keeper does. */
   drain(id: string, drain: boolean, reason: string): void {
     const told = this.#registry.drain(id, drain, reason);
-    if (drain && !told) this.#ordered.add(id);
+    this.#order(id, drain && !told);
+  }
+
+  /**
+   * As `drain`, and resolves when it shows in what `list` says, so that the next plan counts it. An agent that was told
+   * and does not say so in time is hung: then the slot keeper does it.
+   */
+  async drainAndSee(id: string, drain: boolean, reason: string, signal: AbortSignal): Promise<void> {
+    this.drain(id, drain, reason);
+    const deadline = this.#clock.monotonic() + seenMs;
+    while (!signal.aborted && this.#clock.monotonic() < deadline) {
+      const phase = this.list().find((record) => record.id === id)?.phase;
+      if (phase === undefined || (phase === 'draining') === drain) return;
+      await this.#clock.sleep(5, signal);
+    }
+    if (drain) this.#order(id, true);
+  }
+
+  #order(id: string, ordered: boolean): void {
+    if (ordered) this.#ordered.add(id);
     else this.#ordered.delete(id);
     this.#changed();
   }

@@ -73,10 +73,10 @@ export class InstanceExecutor {
     const client = this.#client(instance.host);
     switch (step.kind) {
       case 'drain':
-        this.#tell(instance, true, step.reason);
+        await this.#tell(instance, true, step.reason, signal);
         break;
       case 'undrain':
-        this.#tell(instance, false, step.reason);
+        await this.#tell(instance, false, step.reason, signal);
         break;
       case 'start':
         await client.start(instance.id, signal).catch(unless(isNotModified));
@@ -89,7 +89,7 @@ export class InstanceExecutor {
         await client.unpause(instance.id, signal);
         this.#parts.boundary('unpark.between');
         this.#parked(instance, false);
-        this.#tell(instance, false, step.reason);
+        await this.#tell(instance, false, step.reason, signal);
         break;
       case 'stop':
         await this.#stop(client, instance, step, signal);
@@ -149,11 +149,11 @@ export class InstanceExecutor {
     return { container: made.id, name: made.name, host };
   }
 
-  #tell(instance: ServiceInstance, drain: boolean, reason: string): void {
+  async #tell(instance: ServiceInstance, drain: boolean, reason: string, signal: AbortSignal): Promise<void> {
     if (instance.agent === undefined)
       throw new BerthError('docker.failed', `${instance.name} has no agent that could leave traffic`);
-    this.#parts.agents.drain(instance.agent, drain, reason);
     if (!drain) this.#parts.spares.delete(instance.id);
+    await this.#parts.agents.drainAndSee(instance.agent, drain, reason, signal);
   }
 
   #parked(instance: ServiceInstance, parked: boolean): void {

@@ -24,6 +24,8 @@ export interface Sightings {
   sessions: ReadonlyMap<string, number> | undefined;
   /** Containers that an operator has drained or stopped through Berth. */
   byOperator: ReadonlySet<string>;
+  /** Containers that were made for the warm pool and have not been in traffic. */
+  spares: ReadonlySet<string>;
   /** Agent id that stands for a container without an agent (label-agents.ts). */
   agentOf: (instance: Instance) => string | undefined;
   memory: InstanceMemory;
@@ -66,6 +68,7 @@ export function joinInstances(sightings: Sightings): Joined {
         agent: agentId,
         phase: record?.phase,
         serving: serves && instance.state === 'running',
+        registered: record?.registrations.every(({ state }) => state !== 'none') ?? false,
         sessions: sessionsOf(record, sightings.sessions),
         createdAgeMs: Math.max(0, sightings.wall - instance.createdAt),
         startAgeMs:
@@ -73,6 +76,7 @@ export function joinInstances(sightings: Sightings): Joined {
         notServingMs: since(notServingSince, instance.id, now) ?? 0,
         drainAgeMs: since(drainingSince, instance.id, now) ?? null,
         protected: instance.protect,
+        madeSpare: sightings.spares.has(instance.id),
         clone: instance.settings.clone === true,
         byOperator: sightings.byOperator.has(instance.id),
       });
@@ -112,8 +116,8 @@ function isServing(
 }
 
 function sessionsOf(record: AgentRecord | undefined, sessions: Sightings['sessions']): number | null {
+  if (record === undefined) return 0; // nobody has registered it, so HAProxy sends nothing there
   if (sessions === undefined) return null;
-  if (record === undefined) return 0;
   const keys = new Set(record.registrations.map(({ address, port }) => `${address}:${port}`));
   return [...keys].reduce((sum, key) => sum + (sessions.get(key) ?? 0), 0);
 }

@@ -17,7 +17,6 @@ export function readLabelWish(
   state: ServiceState,
   instances: readonly ServiceInstance[],
   settings: readonly LabelSettings[],
-  busy: boolean,
 ): LabelWish | undefined {
   const stored = state.spec === null ? [] : [readLabels(state.spec.config.Labels ?? {}).settings];
   const labels = settings.length > 0 ? settings : stored;
@@ -25,10 +24,11 @@ export function readLabelWish(
   const max = first(labels, 'max');
   const available = labels.some(({ availability }) => availability === true);
   if (!available && min === undefined && max === undefined) return undefined;
-  const active = instances.filter((instance) => isActive(instance) && !instance.byOperator).length;
+  const active = instances.filter((instance) => isActive(instance) && !instance.byOperator);
   const before = state.wanted;
-  // Fewer than before have ended and come back; more than before were started by hand, unless we are at it ourselves.
-  const present = available ? Math.max(before ?? 0, busy ? 0 : active) : active;
+  // Fewer than before have ended and come back. More than before were started by hand, if they are not our clones.
+  const byHand = active.filter(({ clone }) => !clone).length;
+  const present = available ? Math.max(before ?? active.length, byHand) : active.length;
   const wanted = Math.min(max ?? Number.MAX_SAFE_INTEGER, Math.max(min ?? 0, present));
   if (wanted === before) return undefined;
   const bounds = [

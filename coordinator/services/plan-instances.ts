@@ -7,7 +7,7 @@
 //
 // An instance that is wanted again while it drains is put back: each round asks anew.
 // Unhealthy instances do not count, so that a replacement comes first; the sick one is then one too many.
-import type { InstanceStep } from './instance-step.ts';
+import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
 import {
   isActive,
   isParked,
@@ -25,8 +25,8 @@ export interface ServicePlanning {
   warm: number;
   /** Fewest that must serve while others are drained or stopped on purpose. */
   minAvailable: number;
-  /** Instances that a step is being carried out on; they are left alone. */
-  busy: ReadonlySet<string>;
+  /** Instances that a step is being carried out on, and which; they are left alone. */
+  busy: ReadonlyMap<string, InstanceStepKind>;
   /** Instances that are being created. */
   creating: { active: number; spare: number };
   /** False when a clone cannot be made now (no spec, back-off after a failure, no capacity). */
@@ -78,10 +78,13 @@ function serves(active: readonly ServiceInstance[], wanted: number): boolean {
 }
 
 /** Spares and stopped ones that are on their way back already. */
-function busyReturning(instances: readonly ServiceInstance[], busy: ReadonlySet<string>): number {
-  return instances.filter(
-    (instance) => busy.has(instance.id) && !isActive(instance) && instance.drainAgeMs === null,
-  ).length;
+function busyReturning(
+  instances: readonly ServiceInstance[],
+  busy: ReadonlyMap<string, InstanceStepKind>,
+): number {
+  const returning: readonly (InstanceStepKind | undefined)[] = ['undrain', 'unpark', 'start'];
+  return instances.filter((instance) => !isActive(instance) && returning.includes(busy.get(instance.id)))
+    .length;
 }
 
 function planUp(
@@ -102,8 +105,10 @@ function planUp(
     ...parked.map((instance): InstanceStep => ({ kind: 'unpark', ...on(instance) })),
     ...stopped.map((instance): InstanceStep => ({ kind: 'start', ...on(instance) })),
   ].slice(0, missing);
-  const toCreate = missing - reused.length;
-  if (toCreate === 0) return reused;
+  // One that is just being parked can be had back in a moment, sooner than a new one.
+  const parking = instances.filter(({ id }) => busy.get(id) === 'park').length;
+  const toCreate = missing - reused.length - parking;
+  if (toCreate <= 0) return reused;
   if (!creatable.possible) {
     return [...reused, { kind: 'hold', reason: `${toCreate} more wanted, but ${creatable.why}` }];
   }
@@ -166,14 +171,19 @@ function planSpares(
   const parked = spares.filter(isParked);
   const running = spares.filter((instance) => !isParked(instance)).slice(Math.max(0, returning));
   const steps: InstanceStep[] = [];
-  let room = warm - Math.max(0, parked.length - Math.max(0, returning - (spares.length - parked.length)));
+  const parking = instances.filter(({ id }) => busy.get(id) === 'park').length;
+  let room =
+    warm - parking - Math.max(0, parked.length - Math.max(0, returning - (spares.length - parked.length)));
   for (const instance of running) {
-    const idle = instance.sessions === 0;
+    // An agent says that it drains before HAProxy has heard of it.
+    const idle = instance.sessions === 0 && !instance.serving && instance.phase === 'draining';
     const late = (instance.drainAgeMs ?? 0) >= drainDeadlineMs;
     const on = { id: instance.id, name: instance.name };
     if (room > 0) {
       room -= 1;
-      if (idle || late) steps.push({ kind: 'park', ...on, reason: `${warm} kept warm` });
+      // Without a slot it would have to claim one before it could serve.
+      if ((idle && instance.registered) || late)
+        steps.push({ kind: 'park', ...on, reason: `${warm} kept warm` });
     } else if (idle || late) {
       steps.push({
         kind: 'stop',

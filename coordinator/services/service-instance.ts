@@ -16,6 +16,8 @@ export interface ServiceInstance {
   phase: Phase | undefined;
   /** Takes traffic: ready in every HAProxy that answers, and not found down by its checks. */
   serving: boolean;
+  /** Has a slot in every HAProxy that it is meant for, in traffic or not. */
+  registered: boolean;
   /** Sessions and queued requests in all HAProxys; null when they could not be read. */
   sessions: number | null;
   createdAgeMs: number;
@@ -27,15 +29,18 @@ export interface ServiceInstance {
   drainAgeMs: number | null;
   /** Never stopped or removed by Berth (`berth.protect`). */
   protected: boolean;
+  /** Made for the warm pool, and never in traffic so far. */
+  madeSpare: boolean;
   /** Made by Berth: removed when it is stopped. Others are stopped and kept. */
   clone: boolean;
   /** An operator has drained or stopped it through Berth; it is left alone. */
   byOperator: boolean;
 }
 
-/** Out of traffic at our word, running or paused: spare, to be used again first. */
+/** Out of traffic at our word, or about to be: spare, running or paused, to be used again first. */
 export const isSpare = (instance: ServiceInstance): boolean =>
-  instance.phase === 'draining' && (instance.state === 'running' || instance.state === 'paused');
+  (instance.phase === 'draining' || instance.madeSpare) &&
+  (instance.state === 'running' || instance.state === 'paused');
 
 /** Parked: a spare that was paused. A container that somebody else paused was last heard of in another phase. */
 export const isParked = (instance: ServiceInstance): boolean =>

@@ -18,12 +18,14 @@ function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInsta
     agent: id,
     phase: 'ready',
     serving: true,
+    registered: true,
     sessions: 0,
     createdAgeMs: 60_000,
     startAgeMs: 60_000,
     notServingMs: 0,
     drainAgeMs: null,
     protected: false,
+    madeSpare: false,
     clone: true,
     byOperator: false,
     ...over,
@@ -36,7 +38,7 @@ function plan(instances: readonly ServiceInstance[], over: Partial<ServicePlanni
     wanted: 3,
     warm: 0,
     minAvailable: 1,
-    busy: new Set(),
+    busy: new Map(),
     creating: { active: 0, spare: 0 },
     creatable: { possible: true },
     startable: () => true,
@@ -85,6 +87,13 @@ describe('too few', () => {
     assert.deepEqual(kinds(plan([created(100)], { wanted: 1, creating: { active: 1, spare: 0 } })), []);
     assert.deepEqual(kinds(plan([created(20_000)], { wanted: 1 })), ['start new']);
   });
+  test('one that is just being parked is waited for', () => {
+    const spare = instance('spare', drained);
+    assert.deepEqual(
+      kinds(plan([instance('a'), spare], { wanted: 2, warm: 1, busy: new Map([['spare', 'park']]) })),
+      [],
+    );
+  });
   test('one that an operator stopped is left alone', () => {
     const stopped = instance('mine', { state: 'exited', serving: false, byOperator: true });
     assert.deepEqual(kinds(plan([stopped], { wanted: 1 })), ['create']);
@@ -102,6 +111,8 @@ describe('too many', () => {
       ['stop idle'],
     );
     assert.deepEqual(kinds(plan([...busy, instance('idle', { ...drained, sessions: null })])), []);
+    // The agent says that it drains, HAProxy still gives it requests.
+    assert.deepEqual(kinds(plan([...busy, instance('idle', { ...drained, serving: true })])), []);
   });
   test('a container that is not a clone is stopped, not deleted', () => {
     const three = ['a', 'b', 'c'].map((id) => instance(id));
@@ -153,6 +164,10 @@ describe('warm pool', () => {
     assert.equal(spare(plan(three, { warm: 2 })), 2);
     assert.equal(spare(plan(three, { warm: 2, creating: { active: 0, spare: 2 } })), 0);
     assert.deepEqual(kinds(plan([...three, instance('s', drained)], { warm: 1 })), ['park s']);
+    assert.deepEqual(
+      kinds(plan([...three, instance('s', drained)], { warm: 1, busy: new Map([['s', 'park']]) })),
+      [],
+    );
     const parked = ['p', 'q'].map((id) => instance(id, { ...drained, state: 'paused' }));
     assert.deepEqual(kinds(plan([...three, ...parked], { warm: 2 })), []);
     assert.deepEqual(kinds(plan([...three, ...parked], { warm: 1 })), ['stop q']);
