@@ -30,6 +30,9 @@ const activationCodes: Readonly<Record<ActivationCause, ReasonCode>> = {
   paused: 'Paused',
 };
 
+/** Causes that are the reason of the decision, whatever the metrics propose. */
+const decisive: ReadonlySet<ActivationCause> = new Set(['woken', 'to-idle', 'idle']);
+
 export function withActivation(
   scene: Scene,
   combined: Combined,
@@ -54,7 +57,8 @@ export function withActivation(
     lastActiveAgeMs: state.lastActiveAt === null ? null : t - state.lastActiveAt,
     toIdleAfterMs: activation.toIdleAfterMs,
     firstSeenAgeMs: t - (state.firstSeenAt ?? t),
-    initialMs: activation.initialMs,
+    // Never seen in use may also mean that the state was lost: then nothing falls for a full down window.
+    initialMs: Math.max(activation.initialMs, policy.scaleDown.stabilizationMs),
     pausedIn: pause.mode === 'in' || pause.mode === 'both',
     pausedOut: pause.mode === 'out' || pause.mode === 'both',
   });
@@ -69,7 +73,7 @@ export function withActivation(
     least: step.cause === 'woken' ? Math.max(bounds.low, activation.minWhenActive, 1) : 0,
     isFinal,
     turn,
-    code: step.cause === 'woken' || step.cause === 'to-idle' ? activationCodes[step.cause] : null,
+    code: decisive.has(step.cause) ? activationCodes[step.cause] : null,
     step: { ...step, activity },
   };
 }
