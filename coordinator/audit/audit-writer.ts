@@ -10,10 +10,12 @@
 // 1. One loop; rows reach the database in the order of `push`.
 // 2. A row is inserted only if its id is not there: after a crash or an unknown outcome it is offered twice.
 // 3. The queue is bounded. When it, the database and the journal's disk all fail, a new row is refused and counted.
+import type { Transaction } from 'kysely';
 import type { Clock } from '../../shared/clock.ts';
 import { BerthError, describeError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Store } from '../store/store.ts';
+import type { Tables } from '../store/tables.ts';
 import type { AuditRow } from './audit-entry.ts';
 import type { AuditJournal } from './audit-journal.ts';
 import { insertAuditRows } from './audit-table.ts';
@@ -32,8 +34,12 @@ export interface AuditStatus {
   reason: string | undefined;
 }
 
+/** What is written in the transaction of a row. It is left out when the row goes through the journal. */
+export type Together = (db: Transaction<Tables>) => Promise<void>;
+
 interface Queued {
   row: AuditRow;
+  together: Together | undefined;
   kept: PromiseWithResolvers<void>;
 }
 
@@ -73,14 +79,14 @@ export class AuditWriter {
    * Resolves when the row survives the death of this process.
    * @throws BerthError `database.unavailable` when there is no room for it (by rejection only)
    */
-  push(row: AuditRow): Promise<void> {
+  push(row: AuditRow, together?: Together): Promise<void> {
     const kept = Promise.withResolvers<void>();
     if (this.#queue.length >= this.#queueLimit) {
       this.#lost += 1;
       const why = this.#reason ?? 'the queue is full';
       kept.reject(new BerthError('database.unavailable', `audit row ${row.id} was refused: ${why}`));
     } else {
-      this.#queue.push({ row, kept });
+      this.#queue.push({ row, together, kept });
       this.#start();
     }
     return kept.promise;
@@ -172,7 +178,7 @@ export class AuditWriter {
     if (batch.length === 0) return false;
     const rows = batch.map((queued) => queued.row);
     const kept =
-      (this.#journal.empty && (await this.#attempt(this.#databasePause, () => this.#insert(rows)))) ||
+      (this.#journal.empty && (await this.#attempt(this.#databasePause, () => this.#insert(rows, batch)))) ||
       (await this.#attempt(this.#journalPause, () => this.#journal.append(rows)));
     if (!kept) return false;
     this.#queue.splice(0, batch.length);
@@ -180,8 +186,13 @@ export class AuditWriter {
     return true;
   }
 
-  async #insert(rows: readonly AuditRow[]): Promise<void> {
-    if (rows.length > 0) await this.#store.transaction((db) => insertAuditRows(db, rows));
+  async #insert(rows: readonly AuditRow[], batch: readonly Queued[] = []): Promise<void> {
+    if (rows.length > 0) {
+      await this.#store.transaction(async (db) => {
+        await insertAuditRows(db, rows);
+        for (const { together } of batch) await together?.(db);
+      });
+    }
     if (this.#reason !== undefined)
       this.#log.info({ event: 'audit.resumed' }, 'the database takes audit rows again');
     this.#reason = undefined;

@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts';
 import { type AuditEntry, type AuditRow, auditIds, auditRow } from './audit-entry.ts';
 import type { AuditJournal } from './audit-journal.ts';
 import { type AuditFilter, type AuditPage, deleteAuditRows, selectAuditRows } from './audit-table.ts';
-import { type AuditStatus, AuditWriter } from './audit-writer.ts';
+import { type AuditStatus, AuditWriter, type Together } from './audit-writer.ts';
 
 export class Audit {
   readonly #store: Store;
@@ -31,10 +31,10 @@ export class Audit {
    * and queue are all full, and even then it does not end the program. Resolves when the row survives the death of
    * this process.
    */
-  record(entry: AuditEntry): Promise<void> {
+  record(entry: AuditEntry, together?: Together): Promise<void> {
     const row = auditRow(this.#nextId(), this.#clock.wall(), entry);
     for (const listener of this.#listeners) listener(row);
-    const kept = this.#writer.push(row);
+    const kept = this.#writer.push(row, together);
     kept.then(
       () => this.#sayLost(),
       (error: unknown) => {

@@ -1,0 +1,200 @@
+// One policy, evaluated at its own interval: observe, read, decide, note. Single-flight; a slow source delays only this
+// policy. What comes out is a wanted number: the act loop brings it about.
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../shared/clock.ts';
+import { describeError } from '../../shared/errors.ts';
+import type { Log } from '../../shared/log.ts';
+import type { AuditEntry } from '../audit/audit-entry.ts';
+import type { Alert } from '../decide/alerts.ts';
+import { decide } from '../decide/decide.ts';
+import { headline } from '../decide/explain.ts';
+import type { Observations, Reading } from '../decide/observation.ts';
+import type { DecisionRecord } from '../decide/record.ts';
+import { emptyState, type PolicyState } from '../decide/state.ts';
+import type { EffectivePolicy } from '../policy/resolve-policies.ts';
+import type { SourceReader } from '../sources/reader.ts';
+import type { Creation } from './act-loop.ts';
+import { observationOf } from './act-rules.ts';
+import type { DecisionLog } from './decision-log.ts';
+import { isActive, type ServiceInstance } from './service-instance.ts';
+import type { Services } from './services.ts';
+
+export interface PolicyLoopParts {
+  reader: SourceReader;
+  services: Services;
+  decisions: DecisionLog;
+  /** The instances of a service; an error in words when they are not known. */
+  instances(
+    service: string,
+  ): { known: true; instances: readonly ServiceInstance[] } | { known: false; why: string };
+  /** The service's backend in HAProxy. */
+  backendOf(service: string): string;
+  alerts(service: string): readonly Alert[];
+  takeCreation(service: string): Creation | undefined;
+  /** Reads metrics `sources` of a policy at once; given apart from `reader` for `berth eval`. */
+  log: Log;
+  clock: Clock;
+}
+
+/** One audit row at least this often, so that a silent policy can be told from a dead one. */
+const heartbeatMs = 300_000;
+/** Names this process on the policies' timelines. */
+const run = randomUUID();
+
+export class PolicyLoop {
+  readonly effective: EffectivePolicy;
+  readonly #parts: PolicyLoopParts;
+  #state: PolicyState | undefined;
+  #said = '';
+  #saidAt = Number.NEGATIVE_INFINITY;
+  #decidedAt: number;
+
+  constructor(effective: EffectivePolicy, parts: PolicyLoopParts, state?: PolicyState) {
+    this.effective = effective;
+    this.#parts = parts;
+    this.#state = state;
+    this.#decidedAt = parts.clock.monotonic();
+  }
+
+  get state(): PolicyState | undefined {
+    return this.#state;
+  }
+
+  /** Milliseconds since the last evaluation that came to its end: what a watchdog looks at. */
+  get age(): number {
+    return this.#parts.clock.monotonic() - this.#decidedAt;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#parts;
+    const { name, intervalMs } = this.effective.policy;
+    // Not all policies of a start-up at the same moment.
+    await clock.sleep(Math.random() * Math.min(intervalMs, 1000), signal);
+    while (!signal.aborted) {
+      const started = clock.monotonic();
+      try {
+        await this.evaluate(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        log.error(
+          { event: 'policy.failed', policy: name, error: describeError(error) },
+          `policy ${name} could not be evaluated; it is tried again`,
+        );
+      }
+      await clock.sleep(Math.max(10, intervalMs - (clock.monotonic() - started)), signal);
+    }
+  }
+
+  async evaluate(signal: AbortSignal): Promise<void> {
+    const { services, decisions, clock } = this.#parts;
+    const { policy } = this.effective;
+    this.#state ??= (await this.#restore()) ?? emptyState;
+    const observations = await observe(this.effective, this.#parts, signal);
+    const now = { wallMs: clock.wall(), monoMs: clock.monotonic(), run };
+    const { decision, state } = decide(policy, this.#state, observations, now);
+    if (signal.aborted) return;
+    this.#state = state;
+    this.#decidedAt = clock.monotonic();
+    if (decision.action !== 'none') {
+      services.change(policy.service, {
+        wanted: decision.to,
+        wantedBy: `policy ${policy.name}`,
+        wantedReason: headline(decision.record),
+      });
+    } else if (services.get(policy.service)?.wanted === null && observations.target.ok) {
+      services.change(policy.service, {
+        wanted: observations.target.wanted,
+        wantedBy: `policy ${policy.name}`,
+        wantedReason: 'the size that was found',
+      });
+    }
+    decisions.note(state, decision.record, this.#entry(decision.record));
+  }
+
+  /** Undefined while nothing has changed: neither the number nor the reason. */
+  #entry(record: DecisionRecord): AuditEntry | undefined {
+    const { outcome, service, policy } = record;
+    const now = this.#parts.clock.monotonic();
+    const key = `${outcome.reason} ${outcome.limits.join(' ')} ${outcome.to}`;
+    if (outcome.action === 'none' && key === this.#said && now - this.#saidAt < heartbeatMs) return undefined;
+    this.#said = key;
+    this.#saidAt = now;
+    const reason = headline(record);
+    const entry: AuditEntry = {
+      event: outcome.action === 'none' ? 'scale.held' : 'scale.decided',
+      actor: `policy ${policy}`,
+      service,
+      policy,
+      from: outcome.from,
+      to: outcome.to,
+      reason,
+      outcome: outcome.action === 'none' ? 'held' : 'ok',
+      details: { code: outcome.reason, limits: outcome.limits, wanted: outcome.wanted },
+    };
+    this.#parts.log.info(entry, `scale ${outcome.action === 'none' ? 'held' : 'decided'}: ${reason}`);
+    return entry;
+  }
+
+  async #restore(): Promise<PolicyState | undefined> {
+    const { decisions, log } = this.#parts;
+    const { name } = this.effective.policy;
+    try {
+      return await decisions.restore(name);
+    } catch (error) {
+      // Without its history a policy takes the size that it finds as recommended, and goes down only after a full window.
+      log.warn(
+        { event: 'policy.forgotten', policy: name, error: describeError(error) },
+        `policy ${name} starts without its history`,
+      );
+      return undefined;
+    }
+  }
+}
+
+/** Everything that one evaluation needs to know, read now. */
+export async function observe(
+  effective: EffectivePolicy,
+  parts: PolicyLoopParts,
+  signal: AbortSignal,
+): Promise<Observations> {
+  const { policy, sources } = effective;
+  const { service, intervalMs } = policy;
+  const target = { service, backend: parts.backendOf(service) };
+  const requests = Object.entries(sources).map(([name, source]) => ({ name, source, target }));
+  const readings: Readonly<Record<string, Reading>> = await parts.reader.readAll(requests, {
+    intervalMs,
+    signal,
+  });
+  const seen = parts.instances(service);
+  const state = parts.services.get(service);
+  const creation = parts.takeCreation(service);
+  const instances = seen.known ? seen.instances : [];
+  return {
+    target: seen.known
+      ? { ok: true, wanted: wantedSize(state?.wanted ?? null, instances) }
+      : { ok: false, message: seen.why },
+    instances: instances.map(observationOf),
+    readings,
+    alerts: parts.alerts(service),
+    ...(creation === undefined ? {} : { creation }),
+    ...(state === undefined ? {} : { controls: controlsOf(state) }),
+  };
+}
+
+/** The size that is wanted now: ours, or what somebody has started by hand beyond it. */
+function wantedSize(wanted: number | null, instances: readonly ServiceInstance[]): number {
+  const active = instances.filter(isActive);
+  if (wanted === null) return active.length;
+  return Math.max(wanted, active.filter(({ clone }) => !clone).length);
+}
+
+function controlsOf({
+  pause,
+  override,
+}: NonNullable<ReturnType<Services['get']>>): NonNullable<Observations['controls']> {
+  const until = (wall: number | null) => (wall === null ? {} : { untilWallMs: wall });
+  return {
+    ...(pause === null ? {} : { pause: { pause: { mode: pause.mode }, ...until(pause.until) } }),
+    ...(override === null ? {} : { override: { replicas: override.replicas, ...until(override.until) } }),
+  };
+}
