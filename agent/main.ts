@@ -97,6 +97,8 @@ async function wrap(
     : { file: app.command, args: app.args, group: false, advice: [] };
   for (const advice of [...adviseOn(here), ...launch.advice])
     log.warn({ event: 'surroundings.doubted' }, advice);
+  const { clearAddress } = await import('./clear-address.ts');
+  await clearAddress(config, log);
   return parent.run({ ...launch, command: app.command, env });
 }
 
