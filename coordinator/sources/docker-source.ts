@@ -1,16 +1,22 @@
 // CPU and memory of each container of a service. CPU is a difference of two looks, so a container has no sample at the
 // first one. What 100 % means is the container's limit, or the `request` of the source; with neither the sample has
 // none, and a policy in percent is told so instead of reading 0 (AUTOSCALING.md, 10).
-
 import type { InstanceSample } from '../decide/observation.ts';
 import type { SourceOf } from '../policy/source-schema.ts';
 import type { ContainerStats } from './container-stats.ts';
 import { Pool } from './pool.ts';
-import { failedReading, ReadingError } from './reading-error.ts';
-import type { ReadContext, Source, SourceInstance, SourceParts, SourceTarget } from './source.ts';
+import { deadlineReason, failedReading, ReadingError } from './reading-error.ts';
+import {
+  partOf,
+  type ReadContext,
+  type Source,
+  type SourceInstance,
+  type SourceParts,
+  type SourceTarget,
+} from './source.ts';
 
 /** Questions to the engine at a time. */
-const atATime = 8;
+const atATime = 16;
 
 export function dockerSource(
   { what, request }: SourceOf<'docker'>,
@@ -20,26 +26,9 @@ export function dockerSource(
   let previous: ReadonlyMap<string, ContainerStats> = new Map();
   return {
     read: async (context: ReadContext) => {
-      const { signal } = context;
       const own = instances(service).filter(hasContainer);
-      const pool = new Pool(atATime);
-      const answers = await Promise.all(
-        own.map(async ({ id, container }) => ({
-          id,
-          look: await pool
-            .run(signal, () => looks.look(container, context))
-            .then(
-              (stats) => ({ stats }),
-              (error: unknown) => ({ error }),
-            ),
-        })),
-      );
-      signal.throwIfAborted();
-      const failures = answers.flatMap(({ look }) => ('error' in look ? [look.error] : []));
-      if (failures.length > 0 && failures.length === answers.length) throw failures[0];
-      const current = new Map(
-        answers.flatMap(({ id, look }) => ('stats' in look && look.stats ? [[id, look.stats] as const] : [])),
-      );
+      const { current, failures } = await lookAtAll(own, looks, context);
+      if (failures.length > 0 && failures.length === own.length) throw failures[0];
       const samples: Record<string, InstanceSample> = {};
       for (const [id, stats] of current) {
         const sample = what === 'cpu' ? cpuSample(stats, previous.get(id)) : memorySample(stats);
@@ -49,13 +38,50 @@ export function dockerSource(
       }
       previous = current;
       if (Object.keys(samples).length === 0) throw nothing(service, own.length, current.size);
-      const partial = failures.map((error) => failedReading(error).message).join('; ');
-      return { ok: true, shape: 'perInstance', samples, ...(partial === '' ? {} : { partial }) };
+      return { ok: true, shape: 'perInstance', samples, ...partialOf(failures, own.length) };
     },
   };
 }
 
-function hasContainer(instance: SourceInstance): instance is SourceInstance & { container: string } {
+type Instance = SourceInstance & { readonly container: string };
+
+/** A container that could not be looked at in time leaves what is known of the others. */
+async function lookAtAll(
+  instances: readonly Instance[],
+  looks: SourceParts['looks'],
+  context: ReadContext,
+): Promise<{ current: ReadonlyMap<string, ContainerStats>; failures: readonly unknown[] }> {
+  const part = partOf(context);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(deadlineReason(part.deadlineMs)), part.deadlineMs);
+  const signal = AbortSignal.any([context.signal, late.signal]);
+  const pool = new Pool(atATime);
+  const current = new Map<string, ContainerStats>();
+  const failures: unknown[] = [];
+  await Promise.all(
+    instances.map(async ({ id, container }) => {
+      try {
+        const stats = await pool.run(signal, () => looks.look(container, { ...part, signal }));
+        if (stats !== undefined) current.set(id, stats);
+      } catch (error) {
+        failures.push(error);
+      }
+    }),
+  );
+  clearTimeout(timer);
+  context.signal.throwIfAborted();
+  return { current, failures };
+}
+
+function partialOf(failures: readonly unknown[], all: number): { partial?: string } {
+  if (failures.length === 0) return {};
+  const reasons = new Set(failures.map((error) => failedReading(error).message));
+  return {
+    partial: `${failures.length} of ${all} containers are missing: ${[...reasons].slice(0, 3).join('; ')}`,
+  };
+}
+
+function hasContainer(instance: SourceInstance): instance is Instance {
   return instance.container !== undefined;
 }
 

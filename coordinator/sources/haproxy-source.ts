@@ -14,7 +14,7 @@ import type { BackendLoad } from './backend-loads.ts';
 import { addSample, type CounterWindow, emptyWindow, type Growth, growthOf } from './counter-window.ts';
 import type { MissingProxy, ProxyLoads } from './haproxy-loads.ts';
 import { ReadingError } from './reading-error.ts';
-import type { ReadContext, Source, SourceParts, SourceTarget } from './source.ts';
+import { partOf, type ReadContext, type Source, type SourceParts, type SourceTarget } from './source.ts';
 
 /** One proxy's part of the reading. */
 export interface ProxyPart {
@@ -35,7 +35,7 @@ export function haproxySource(
   let windows: ReadonlyMap<string, CounterWindow> = new Map();
   return {
     read: async (context: ReadContext) => {
-      const proxies = await loads.read(context);
+      const proxies = await loads.read(partOf(context));
       const answered = proxies.filter((each): each is ProxyLoads => 'backends' in each);
       const missing = proxies.filter((each): each is MissingProxy => 'failure' in each);
       const next = new Map<string, CounterWindow>();

@@ -137,6 +137,44 @@ test('a source that listens to no signal is left behind at the deadline', async 
   assert.equal(failureOf(memory ?? assert.fail()).code, 'timeout');
 });
 
+test('of several proxies or containers, one that hangs leaves what the others said', async () => {
+  const never = () => new Promise<never>(() => undefined);
+  const info = 'Version: 3.0\nPid: 1\nStart_time_sec: 1\nUptime_sec: 1\nStopping: 0';
+  const columns =
+    'pxname,svname,qcur,scur,stot,econ,eresp,type,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,req_tot,rtime,mode';
+  const stat = `# ${columns}\napp,s1,0,4,9,0,0,2,9,0,0,0,9,1,http\napp,BACKEND,0,4,9,0,0,1,9,0,0,0,9,1,http`;
+  const replies = [info, stat].map((text) => ({ severity: undefined, text }));
+  await using reader = startReader({
+    haproxys: () => [
+      { name: 'lb1', api: { transact: async () => ({ replies, localAddress: undefined }) } },
+      { name: 'lb2', api: { transact: never } },
+    ],
+    instances: () =>
+      ['a', ...Array.from({ length: 40 }, (_, index) => `b${index}`)].map((id) => ({
+        id,
+        names: [],
+        container: id,
+      })),
+    containers: {
+      containerStats: (id) =>
+        id === 'a' ? Promise.resolve({ at: 1, cpuNanoseconds: 1, memoryBytes: 7 }) : never(),
+    },
+  });
+  const { sessions, memory } = await reader.readAll(
+    [
+      request('sessions', { type: 'haproxy', what: 'sessions' }),
+      request('memory', { type: 'docker', what: 'memory' }),
+    ],
+    options(1000),
+  );
+  const total = totalOf(sessions ?? assert.fail());
+  assert.equal(total.value, 4);
+  assert.match(total.partial ?? '', /^lb2 is missing: no answer within/);
+  assert.ok(memory?.ok && memory.shape === 'perInstance');
+  assert.deepEqual(Object.keys(memory.samples), ['a']);
+  assert.match(memory.partial ?? '', /^40 of 41 containers are missing: no answer within \d+ ms$/);
+});
+
 test('CPU and memory of a container are one question to Docker', async () => {
   let asked = 0;
   await using reader = startReader({
