@@ -1,0 +1,66 @@
+// Alerts act without a policy too, as operators know it from their alerting rules: one that asks for a size gives a service
+// without a policy one that consists of alerts, within the bounds that the alert brings along. A policy that combines its
+// metrics by the largest proposal heeds alerts as well, whether it lists them or not.
+import type { Metric } from '../decide/policy.ts';
+import { admitPolicy } from './admit.ts';
+import type { EffectivePolicy } from './resolve-policies.ts';
+
+/** The bounds that an alert which asks for a size brings along. */
+export interface AlertLike {
+  min: number | undefined;
+  max: number | undefined;
+}
+
+/** Without any bound of its own an alert takes a service no higher than this. */
+export const defaultMaxByAlerts = 10;
+
+const alertsMetric = { name: 'alerts', target: { type: 'Alert' } };
+
+/** Undefined: no policy, and no alert that asks for a size. */
+export function withAlerts(
+  service: string,
+  policy: EffectivePolicy | undefined,
+  alerts: readonly AlertLike[],
+): EffectivePolicy | undefined {
+  if (policy !== undefined) return heedingAlerts(policy);
+  if (alerts.length === 0) return undefined;
+  const mins = alerts.flatMap(({ min }) => min ?? []);
+  const maxs = alerts.flatMap(({ max }) => max ?? []);
+  const minReplicas = mins.length === 0 ? 1 : Math.max(...mins);
+  const maxReplicas = Math.max(minReplicas, maxs.length === 0 ? defaultMaxByAlerts : Math.min(...maxs));
+  const { admitted } = admitPolicy(
+    {
+      name: `alerts:${service}`,
+      service,
+      minReplicas,
+      maxReplicas,
+      interval: '1s',
+      metrics: [alertsMetric],
+      behavior: { scaleDown: { stabilizationWindowSeconds: 0 } },
+    },
+    'alerts',
+  );
+  const [made] = admitted;
+  return made === undefined
+    ? undefined
+    : { ...made, origins: { policy: 'label', service: 'label', minReplicas: 'label', maxReplicas: 'label' } };
+}
+
+function heedingAlerts(effective: EffectivePolicy): EffectivePolicy {
+  const { policy } = effective;
+  if (
+    policy.combine !== null ||
+    policy.metrics.some(({ target, name }) => target.kind === 'alert' || name === 'alerts')
+  )
+    return effective;
+  const metric = plainAlertMetric();
+  return metric === undefined
+    ? effective
+    : { ...effective, policy: { ...policy, metrics: [...policy.metrics, metric] } };
+}
+
+/** An alert metric with every default filled in. */
+function plainAlertMetric(): Metric | undefined {
+  const { admitted } = admitPolicy({ name: 'alerts', maxReplicas: 1, metrics: [alertsMetric] }, 'alerts');
+  return admitted[0]?.policy.metrics[0];
+}

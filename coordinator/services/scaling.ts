@@ -1,0 +1,285 @@
+// The deciding half, put together: policies and their loops, the sources that they read, alerts, and what was decided.
+import type { Clock } from '../../shared/clock.ts';
+import { describeError } from '../../shared/errors.ts';
+import type { Log } from '../../shared/log.ts';
+import type { AgentRegistry } from '../agents/registry.ts';
+import { AlertInbox } from '../alerts/alert-inbox.ts';
+import type { Audit } from '../audit/audit.ts';
+import { PolicySet } from '../policy/policy-set.ts';
+import type { EffectivePolicy, PolicyLabels } from '../policy/resolve-policies.ts';
+import { type AlertLike, withAlerts } from '../policy/with-alerts.ts';
+import type { SlotKeeper } from '../slots/slot-keeper.ts';
+import { dockerContainerStats } from '../sources/container-stats.ts';
+import { PushedMetrics } from '../sources/pushed-metrics.ts';
+import { SourceReader } from '../sources/reader.ts';
+import type { SourceInstance } from '../sources/source.ts';
+import type { Store } from '../store/store.ts';
+import type { Acting } from './acting.ts';
+import { DecisionLog } from './decision-log.ts';
+import { PolicyLoop, type PolicyLoopParts } from './policy-loop.ts';
+import { isActive } from './service-instance.ts';
+
+export interface ScalingParts {
+  policyFile: string | undefined;
+  acting: Acting;
+  registry: AgentRegistry;
+  keeper: () => SlotKeeper;
+  store: Store;
+  audit: Audit;
+  log: Log;
+  clock: Clock;
+}
+
+const followEveryMs = 500;
+/** A policy whose last evaluation is older than this many intervals, and this time, is stuck. */
+const stuck = { intervals: 5, leastMs: 10_000 };
+
+interface Running {
+  loop: PolicyLoop;
+  stop: AbortController;
+  ended: Promise<void>;
+}
+
+export class Scaling {
+  readonly policies: PolicySet;
+  readonly inbox: AlertInbox;
+  readonly pushed: PushedMetrics;
+  readonly decisions: DecisionLog;
+  readonly loopParts: PolicyLoopParts;
+  readonly #parts: ScalingParts;
+  readonly #reader: SourceReader;
+  readonly #running = new Map<string, Running>();
+
+  constructor(parts: ScalingParts) {
+    const { policyFile, acting, registry, keeper, store, audit, log, clock } = parts;
+    this.#parts = parts;
+    this.pushed = new PushedMetrics(clock);
+    this.decisions = new DecisionLog({ store, audit, log, clock });
+    this.policies = new PolicySet({ file: policyFile, store, labels: () => this.#labels(), log, clock });
+    this.inbox = new AlertInbox({
+      store,
+      log,
+      clock,
+      record: (entry) => {
+        audit
+          .record(entry)
+          .catch((error: unknown) =>
+            log.error({ event: 'audit.failed', error: describeError(error) }, 'an audit row was not written'),
+          );
+      },
+      serviceOf: ({ id, name }) =>
+        acting.fleet
+          .instances()
+          .find(
+            (instance) =>
+              (id !== undefined && instance.id.startsWith(id)) ||
+              (name !== undefined && instance.name === name),
+          )?.service,
+    });
+    this.#reader = new SourceReader(
+      {
+        haproxys: () =>
+          keeper()
+            .keepers()
+            .map((each) => ({ name: each.name, api: each.api })),
+        agents: () => registry.list(),
+        instances: (service) => this.#sourceInstances(service),
+        containers: dockerContainerStats((id) => acting.fleet.clientOf(id), clock),
+        pushed: this.pushed,
+      },
+      clock,
+    );
+    this.loopParts = {
+      reader: this.#reader,
+      services: acting.services,
+      decisions: this.decisions,
+      instances: (service) => this.#instances(service),
+      backendOf: (service) => this.#backendOf(service),
+      alerts: (service) => this.inbox.active(service),
+      takeCreation: (service) => acting.loop.takeCreation(service),
+      log,
+      clock,
+    };
+  }
+
+  /** The policy by which a service is scaled: its own, or, where alerts ask for something, one made of the alerts alone. */
+  policyOf(service: string): EffectivePolicy | undefined {
+    return withAlerts(service, this.policies.of(service), this.#alertsOf(service));
+  }
+
+  /** Policies whose loop has not come to an end of an evaluation for too long, with the age. */
+  stuckPolicies(): { policy: string; ageMs: number }[] {
+    return [...this.#running.values()].flatMap(({ loop }) => {
+      const { name, intervalMs } = loop.effective.policy;
+      const limit = Math.max(stuck.leastMs, stuck.intervals * intervalMs);
+      return loop.age > limit ? [{ policy: name, ageMs: Math.round(loop.age) }] : [];
+    });
+  }
+
+  /** Age of the last evaluation of each policy, for metrics. */
+  ages(): { policy: string; service: string; ageMs: number }[] {
+    return [...this.#running.values()].map(({ loop }) => ({
+      policy: loop.effective.policy.name,
+      service: loop.effective.policy.service,
+      ageMs: loop.age,
+    }));
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    const running = [this.policies.run(signal), this.inbox.run(signal), this.decisions.run(signal)];
+    while (!signal.aborted) {
+      await this.#follow(signal);
+      this.#answerAlerts();
+      await clock.sleep(followEveryMs, signal);
+    }
+    await Promise.all([...[...this.#running.values()].map(({ ended }) => ended), ...running]);
+    await this.decisions.save();
+    await this.#reader.close();
+  }
+
+  /** Starts a loop for each policy in force, ends those of policies that are gone or have changed. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { acting } = this.#parts;
+    const names = new Set([
+      ...acting.services.list().map(({ service }) => service),
+      ...this.policies.effective().map(({ policy }) => policy.service),
+    ]);
+    for (const service of [...this.#running.keys()]) if (!names.has(service)) await this.#end(service);
+    for (const service of names) {
+      const effective = this.policyOf(service);
+      const running = this.#running.get(service);
+      if (effective === undefined) {
+        if (running !== undefined) await this.#end(service);
+        continue;
+      }
+      if (running !== undefined && JSON.stringify(running.loop.effective) === JSON.stringify(effective))
+        continue;
+      const same = running?.loop.effective.policy.name === effective.policy.name;
+      const state = same ? running?.loop.state : undefined;
+      if (running !== undefined) await this.#end(service);
+      const loop = new PolicyLoop(effective, this.loopParts, state);
+      const stop = new AbortController();
+      this.#running.set(service, { loop, stop, ended: loop.run(AbortSignal.any([signal, stop.signal])) });
+    }
+  }
+
+  async #end(service: string): Promise<void> {
+    const running = this.#running.get(service);
+    running?.stop.abort();
+    this.#running.delete(service);
+    await running?.ended;
+  }
+
+  /** Alerts that ask to look after a service, and what became of those that ask for a size. */
+  #answerAlerts(): void {
+    const { services, loop } = this.#parts.acting;
+    for (const { row } of this.inbox.live()) {
+      if (row.state !== 'unprocessed' || row.service === null) continue;
+      for (const demand of this.inbox.demands(row.service)) {
+        if (demand.fingerprint !== row.fingerprint) continue;
+        const state = services.get(demand.service);
+        if (demand.kind === 'availability') {
+          if (state === undefined)
+            this.inbox.settle(row.fingerprint, 'failed', `no service ${demand.service} is known`);
+          else {
+            const known = (loop.instances().get(demand.service) ?? []).filter(
+              ({ state: is, clone }) => isUp(is) || !clone,
+            ).length;
+            if (state.wanted === null) {
+              services.change(demand.service, {
+                wanted: Math.max(1, known),
+                wantedBy: `alert ${demand.name}`,
+                wantedReason: 'service_availability',
+              });
+            }
+            this.inbox.settle(
+              row.fingerprint,
+              'processed',
+              `${services.get(demand.service)?.wanted} instances are kept`,
+            );
+          }
+          continue;
+        }
+        const last = this.decisions.last(demand.service);
+        if (state === undefined)
+          this.inbox.settle(row.fingerprint, 'failed', `no service ${demand.service} is known`);
+        else if (last !== undefined && last.at >= row.heardAt) {
+          const { outcome } = last.record;
+          this.inbox.settle(
+            row.fingerprint,
+            outcome.action === 'none' && outcome.limits.length > 0 ? 'skipped' : 'processed',
+            `${outcome.from} to ${outcome.to}: ${outcome.reason}`,
+          );
+        }
+      }
+    }
+  }
+
+  #alertsOf(service: string): AlertLike[] {
+    return this.inbox
+      .demands(service)
+      .flatMap((demand) => (demand.kind === 'availability' ? [] : [{ min: demand.min, max: demand.max }]));
+  }
+
+  #labels(): PolicyLabels[] {
+    const byService = new Map<string, PolicyLabels>();
+    for (const { service, settings } of this.#parts.acting.fleet.instances()) {
+      if (service === undefined) continue;
+      const { policy, min, max } = settings;
+      const known = byService.get(service);
+      byService.set(service, {
+        service,
+        policy: known?.policy ?? policy,
+        min: known?.min ?? min,
+        max: known?.max ?? max,
+      });
+    }
+    return [...byService.values()].filter(
+      ({ policy, min, max }) => policy !== undefined || min !== undefined || max !== undefined,
+    );
+  }
+
+  #instances(service: string): ReturnType<PolicyLoopParts['instances']> {
+    const { acting } = this.#parts;
+    if (acting.fleet.empty) return { known: false, why: 'no Docker Engine is configured or found' };
+    const unknown = acting.fleet.views().filter(({ known }) => !known);
+    if (unknown.length > 0)
+      return {
+        known: false,
+        why: `Docker host ${unknown.map(({ host }) => host).join(', ')} does not answer`,
+      };
+    return { known: true, instances: acting.loop.instances().get(service) ?? [] };
+  }
+
+  #sourceInstances(service: string): SourceInstance[] {
+    const { acting } = this.#parts;
+    const records = new Map(acting.agents.list().map((record) => [record.id, record]));
+    return (acting.loop.instances().get(service) ?? []).filter(isActive).map(({ id, name, agent }) => {
+      const registrations = (agent === undefined ? undefined : records.get(agent))?.registrations ?? [];
+      const addresses = registrations.map(({ address, port }) => `${address}:${port}`);
+      return {
+        id,
+        container: id,
+        names: [id.slice(0, 12), name, ...(agent === undefined ? [] : [agent]), ...addresses],
+      };
+    });
+  }
+
+  /** The backend in which instances of the service have slots, what a label says, or the service's own name. */
+  #backendOf(service: string): string {
+    const { acting } = this.#parts;
+    const record = acting.agents
+      .list()
+      .find(
+        (each) => each.service === service && each.registrations.some(({ backend }) => backend !== undefined),
+      );
+    const registered = record?.registrations.find(({ backend }) => backend !== undefined)?.backend;
+    const label = acting.fleet
+      .instances()
+      .find((instance) => instance.service === service && instance.settings.backend !== undefined);
+    return registered ?? label?.settings.backend ?? service;
+  }
+}
+
+const isUp = (state: string): boolean => state === 'running' || state === 'paused' || state === 'restarting';
