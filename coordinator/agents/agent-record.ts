@@ -18,6 +18,8 @@ export interface AgentRecord {
   readonly lostAt: number | undefined;
   /** The agent's own words when it said goodbye; undefined while it has not. */
   readonly goodbyeReason: string | undefined;
+  /** Why the agent has been told to leave traffic; undefined when it has not, or was told to come back. */
+  readonly drainReason?: string | undefined;
   readonly firstSeen: number;
   readonly lastSeen: number;
 }

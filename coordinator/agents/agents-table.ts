@@ -33,6 +33,7 @@ function toRow(record: AgentRecord): AgentsTable {
     phase: record.phase,
     registrations: JSON.stringify(record.registrations),
     goodbye_reason: record.goodbyeReason ?? null,
+    drain_reason: record.drainReason ?? null,
     first_seen: record.firstSeen,
     last_seen: record.lastSeen,
   };
@@ -53,6 +54,7 @@ function fromRow(row: AgentsTable): AgentRecord {
     lastHeardAt: undefined,
     lostAt: undefined,
     goodbyeReason: row.goodbye_reason ?? undefined,
+    drainReason: row.drain_reason ?? undefined,
     firstSeen: row.first_seen,
     lastSeen: row.last_seen,
   };

@@ -7,7 +7,8 @@
 //
 // A hello says who an agent is, a heartbeat how it stands. Until the first heartbeat of a session what was known before
 // stays: the agent may be a new process in an old container, and the old one's phase and slots are not its own.
-// Listeners are called for changes that matter to others, never for a heartbeat that says the same as the last one.
+// At each hello the agent is told whether it is wanted out of traffic, so that a drain holds over sessions and over
+// restarts of either side, and no longer than that. Listeners are called for changes that matter to others, never for a heartbeat that says the same as the last one.
 import type { Clock } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Drain, Heartbeat, Hello, RegistrationReport } from '../../shared/protocol.ts';
@@ -26,8 +27,6 @@ export interface AgentLink {
 interface Entry {
   record: { -readonly [K in keyof AgentRecord]: AgentRecord[K] };
   link: AgentLink | undefined;
-  /** The last thing that the agent was told; said again to each new session. */
-  told: Drain | undefined;
 }
 
 export type RegistryListener = (id: string) => void;
@@ -39,6 +38,8 @@ export class AgentRegistry {
   readonly #audit: Pick<Audit, 'record'>;
   readonly #log: Log;
   readonly #clock: Clock;
+  /** What an earlier run told its agents is known. */
+  #restored = false;
 
   constructor(options: { audit: Pick<Audit, 'record'>; log: Log; clock: Clock }) {
     this.#audit = options.audit;
@@ -63,9 +64,10 @@ export class AgentRegistry {
 
   /** Takes in what an earlier run knew; an agent that has been heard since is left as it is. */
   restore(records: readonly AgentRecord[]): void {
+    this.#restored = true;
     for (const record of records) {
       if (this.#entries.has(record.id)) continue;
-      this.#entries.set(record.id, { record: { ...record }, link: undefined, told: undefined });
+      this.#entries.set(record.id, { record: { ...record }, link: undefined });
       this.#changed(record.id);
     }
   }
@@ -92,13 +94,13 @@ export class AgentRegistry {
         firstSeen: wall,
         lastSeen: wall,
       };
-      this.#entries.set(hello.agent, { record, link, told: undefined });
+      this.#entries.set(hello.agent, { record, link });
     } else {
       if (entry.link !== undefined) entry.link.replace();
       entry.link = link;
       Object.assign(entry.record, { service, container, hostname, lastHeardAt: now, lastSeen: wall });
-      if (entry.told !== undefined) link.tell(entry.told);
     }
+    this.#tellWish(entry?.record.drainReason, link);
     this.#changed(hello.agent);
   }
 
@@ -145,8 +147,8 @@ export class AgentRegistry {
     if (entry === undefined || entry.link !== link) return;
     const { record } = entry;
     entry.link = undefined;
-    entry.told = undefined;
     record.connected = false;
+    record.drainReason = undefined;
     record.goodbyeReason = reason;
     record.lastSeen = this.#clock.wall();
     this.#say(record, { event: 'agent.left', reason });
@@ -169,9 +171,9 @@ export class AgentRegistry {
   drain(id: string, drain: boolean, reason: string): boolean {
     const entry = this.#entries.get(id);
     if (entry?.link === undefined) return false;
-    const message: Drain = { type: 'drain', drain, reason };
-    entry.told = drain ? message : undefined;
-    entry.link.tell(message);
+    entry.record.drainReason = drain ? reason : undefined;
+    entry.link.tell({ type: 'drain', drain, reason });
+    this.#changed(id);
     return true;
   }
 
@@ -191,6 +193,12 @@ export class AgentRegistry {
     if (entry === undefined || entry.link !== undefined) return;
     this.#entries.delete(id);
     this.#changed(id);
+  }
+
+  /** While it is not known what an earlier run has told, no agent is called back into traffic. */
+  #tellWish(drainReason: string | undefined, link: AgentLink): void {
+    if (drainReason !== undefined) link.tell({ type: 'drain', drain: true, reason: drainReason });
+    else if (this.#restored) link.tell({ type: 'drain', drain: false, reason: 'no drain is wanted' });
   }
 
   #say(record: AgentRecord, what: Pick<AuditEntry, 'event' | 'reason' | 'to'>): void {

@@ -74,6 +74,7 @@ export const agentSchema = z
       .openapi({ description: 'null: not heard since the coordinator started' }),
     lostMsAgo: z.number().nullable().openapi({ description: 'null: not lost' }),
     goodbyeReason: z.string().nullable(),
+    drainReason: z.string().nullable().openapi({ description: 'Why it has been told to leave traffic' }),
     firstSeen: time,
     lastSeen: time,
   })

@@ -27,6 +27,7 @@ export function viewAgent(record: AgentRecord, now: number): AgentView {
     heardMsAgo: record.lastHeardAt === undefined ? null : age(record.lastHeardAt, now),
     lostMsAgo: record.lostAt === undefined ? null : age(record.lostAt, now),
     goodbyeReason: record.goodbyeReason ?? null,
+    drainReason: record.drainReason ?? null,
     firstSeen: new Date(record.firstSeen).toISOString(),
     lastSeen: new Date(record.lastSeen).toISOString(),
   };

@@ -14,6 +14,7 @@ async function createAgents(db: Kysely<Tables>): Promise<void> {
     .addColumn('phase', 'varchar(16)', (column) => column.notNull())
     .addColumn('registrations', 'text', (column) => column.notNull())
     .addColumn('goodbye_reason', 'text')
+    .addColumn('drain_reason', 'text')
     .addColumn('first_seen', 'bigint', (column) => column.notNull())
     .addColumn('last_seen', 'bigint', (column) => column.notNull())
     .execute();

@@ -10,6 +10,7 @@ export interface AgentsTable {
   /** JSON list of RegistrationReport. */
   registrations: string;
   goodbye_reason: string | null;
+  drain_reason: string | null;
   first_seen: number;
   last_seen: number;
 }

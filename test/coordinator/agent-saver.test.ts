@@ -9,7 +9,7 @@ import { AgentRegistry } from '../../coordinator/agents/registry.ts';
 import { parseDatabaseUrl } from '../../coordinator/store/database-url.ts';
 import { openStore } from '../../coordinator/store/store.ts';
 import { type Clock, systemClock } from '../../shared/clock.ts';
-import type { Heartbeat } from '../../shared/protocol.ts';
+import type { Drain, Heartbeat } from '../../shared/protocol.ts';
 import { memoryLog } from './memory-log.ts';
 
 async function start(t: TestContext, database: string, clock: Clock = systemClock) {
@@ -58,6 +58,35 @@ describe('the registry in the database', () => {
     assert.equal(record?.lostAt, undefined);
     assert.deepEqual(record?.registrations, beat.registrations);
     assert.equal(second.registry.get('a2')?.goodbyeReason, 'SIGTERM');
+  });
+
+  it('remembers over a restart who was told to leave traffic, and tells every agent how it is wanted', async (t) => {
+    const path = databasePath(t);
+    const first = await start(t, path);
+    await first.saver.load();
+    for (const agent of ['drained', 'wanted']) {
+      first.registry.greet({ type: 'hello', v: 1, agent }, link);
+      first.registry.beat(agent, link, beat);
+    }
+    first.registry.drain('drained', true, 'scale-down');
+    await first.saver.save();
+    const greetAll = (registry: AgentRegistry) => {
+      const told: unknown[] = [];
+      for (const agent of ['drained', 'wanted', 'new']) {
+        const tell = ({ drain, reason }: Drain) => void told.push([agent, drain, reason]);
+        registry.greet({ type: 'hello', v: 1, agent }, { tell, replace: () => {} });
+      }
+      return told;
+    };
+    const second = await start(t, path);
+    assert.deepEqual(greetAll(second.registry), [], 'nothing is known yet, so nobody is told anything');
+    const third = await start(t, path);
+    await third.saver.load();
+    assert.deepEqual(greetAll(third.registry), [
+      ['drained', true, 'scale-down'],
+      ['wanted', false, 'no drain is wanted'],
+      ['new', false, 'no drain is wanted'],
+    ]);
   });
 
   it('does not overwrite what a live agent has said since the start', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -18,6 +18,7 @@ const network = await engine.network(`berth-image-${process.pid}`);
 const haproxy = await startHaproxy({ address: network.gateway, config: { slots: 5 } });
 after(() => haproxy.stop());
 const secrets = await mkdtemp(join(tmpdir(), 'berth-secret-'));
+await chmod(secrets, 0o755); // the container's user reads it
 await writeFile(join(secrets, 'token'), 'secret\n', { mode: 0o644 });
 after(() => rm(secrets, { recursive: true }));
 
