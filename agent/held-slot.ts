@@ -65,14 +65,18 @@ export class HeldSlot {
     return { look: this.#read(replies[0]), localAddress };
   }
 
-  /** Writes a state and looks. @throws BerthError `haproxy.…` when HAProxy refuses it */
-  async write(state: WantedState, signal: AbortSignal): Promise<SlotLook> {
+  /**
+   * Writes a state and looks. `changed` is true for one of those who write the same at once.
+   * @throws BerthError `haproxy.…` when HAProxy refuses it
+   */
+  async write(state: WantedState, signal: AbortSignal): Promise<{ look: SlotLook; changed: boolean }> {
     const command = commands.setState(this.name, state);
     const { replies } = await this.#api.transact([command, this.#stat()], signal);
     throwUnlessDone(replies[0], command);
+    const changed = this.written !== state;
     this.written = state;
     this.held = false;
-    return this.#read(replies[1]);
+    return { look: this.#read(replies[1]), changed };
   }
 
   /** Whether HAProxy is another process than at the last call, or than when the slot was found. */

@@ -336,11 +336,10 @@ export class Registration {
   }
 
   async #write(held: HeldSlot, state: WantedState, signal: AbortSignal): Promise<void> {
-    const before = held.written;
-    const look = await held.write(state, signal);
+    const { look, changed } = await held.write(state, signal);
     // Given to another one between the look and the write: the next round sees what it is now.
     if (!look.mine) return this.#lost(held, look, signal);
-    if (before === state) return;
+    if (!changed) return;
     this.#event(state === 'ready' ? 'slot.ready' : 'slot.draining', held.name, this.#reason);
     this.#hooks.onChange();
   }
