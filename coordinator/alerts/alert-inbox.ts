@@ -18,17 +18,13 @@ import type { Store } from '../store/store.ts';
 import { alertEntry, silenceEntry } from './alert-audit.ts';
 import { type AlertDemand, type AlertWeights, alertOf, demandOf } from './alert-demand.ts';
 import { AlertPool, type KnownAlert, rememberMs } from './alert-pool.ts';
-import type { AlertSignal, ContainerRef, Dialect } from './alert-signal.ts';
+import type { ContainerRef, Dialect } from './alert-signal.ts';
 import { endedRow, type InboxRow, restoredEntry, wallOf } from './inbox-row.ts';
-import {
-  deleteInboxRows,
-  type InboxFilter,
-  type InboxPage,
-  loadFirings,
-  selectInboxRows,
-} from './inbox-table.ts';
+import { type InboxFilter, type InboxPage, loadFirings, selectInboxRows } from './inbox-table.ts';
 import { InboxWriter } from './inbox-writer.ts';
 import type { Now } from './judge-alert.ts';
+import { LiveAlerts } from './live-alerts.ts';
+import { pruneInbox } from './prune-inbox.ts';
 import { describeSilence, type Silence } from './silence.ts';
 import { type NewSilence, Silences } from './silences.ts';
 import { loadSilences } from './silences-table.ts';
@@ -66,11 +62,11 @@ export class AlertInbox {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #record: (entry: AuditEntry) => void;
-  readonly #serviceOfContainer: (container: ContainerRef) => string | undefined;
   readonly #keepMs: number;
   readonly #pool: AlertPool;
   readonly #writer: InboxWriter;
   readonly #silences: Silences;
+  readonly #alerts: LiveAlerts;
   readonly #listeners = new Set<() => void>();
   #loaded = false;
   #prunedAt = Number.NEGATIVE_INFINITY;
@@ -80,7 +76,6 @@ export class AlertInbox {
     this.#log = options.log;
     this.#clock = options.clock;
     this.#record = options.record ?? (() => {});
-    this.#serviceOfContainer = options.serviceOf ?? (() => undefined);
     this.#keepMs = options.keepMs ?? 30 * 24 * 3_600_000;
     this.#pool = new AlertPool(options.limit);
     this.#writer = new InboxWriter({
@@ -90,6 +85,7 @@ export class AlertInbox {
       ...(options.waitingLimit === undefined ? {} : { limit: options.waitingLimit }),
     });
     this.#silences = new Silences((silence) => this.#writer.putSilence(silence));
+    this.#alerts = new LiveAlerts(this.#pool, this.#silences, options.serviceOf ?? (() => undefined));
   }
 
   /**
@@ -117,7 +113,8 @@ export class AlertInbox {
   /** The live alerts of a service for `decide`: not silenced; those by name only where `weights.byName` has the name. */
   active(service: string, weights: AlertWeights = {}, monotonic = this.#clock.monotonic()): Alert[] {
     const now = { ...this.#now(), monotonic };
-    return this.#acting(service, now, weights)
+    return this.#alerts
+      .of(service, now, weights.byName)
       .map(({ entry }) => alertOf(entry, now, weights))
       .filter((alert) => alert !== undefined);
   }
@@ -125,17 +122,19 @@ export class AlertInbox {
   /** What the live alerts of a service ask of the plan. */
   demands(service: string, weights: AlertWeights = {}): AlertDemand[] {
     const now = this.#now();
-    return this.#acting(service, now, weights)
+    return this.#alerts
+      .of(service, now, weights.byName)
       .map(({ entry }) => demandOf(entry, service, now, weights))
       .filter((demand) => demand !== undefined);
   }
 
-  /** All live alerts as their rows, oldest first, with the silence that keeps one from acting. */
+  /** All live alerts as their rows, in the order of their coming, with the silence that keeps one from acting. */
   live(): { row: InboxRow; silence: Silence | undefined }[] {
     const now = this.#now();
     return this.#pool
       .live(now)
-      .map(({ entry, row }) => ({ row, silence: this.#silenceOf(entry.signal, now) }));
+      .sort((a, b) => a.row.receivedAt - b.row.receivedAt || (a.row.id < b.row.id ? -1 : 1))
+      .map(({ entry, row }) => ({ row, silence: this.#alerts.silenceOf(entry.signal, now) }));
   }
 
   /**
@@ -158,7 +157,7 @@ export class AlertInbox {
     const silence = this.#silences.set(given, now.wall);
     this.#record(silenceEntry('silence.set', silence));
     for (const { entry, row } of this.#pool.live(now)) {
-      if (row.state !== 'unprocessed' || this.#silenceOf(entry.signal, now) === undefined) continue;
+      if (row.state !== 'unprocessed' || this.#alerts.silenceOf(entry.signal, now) === undefined) continue;
       this.#know({ entry, row: { ...row, state: 'skipped', reason: describeSilence(silence) } }, now);
     }
     this.#changed();
@@ -200,24 +199,21 @@ export class AlertInbox {
   }
 
   /**
-   * Reads what an earlier run or another coordinator has written, newer over older; to be called at the start and on
-   * becoming leader. False when the database is away; `run` then asks again.
+   * Reads what an earlier run or another coordinator has written, newer over older. To be called before the first
+   * alert is taken in, and on becoming leader. False when the database is away; `run` then asks again.
    */
   async load(): Promise<boolean> {
     const now = this.#now();
     try {
-      const rows = await this.#store.use((db) => loadFirings(db, now.wall, now.wall - rememberMs));
-      const silences = await this.#store.use((db) => loadSilences(db, now.wall));
-      for (const silence of silences) this.#silences.restore(silence);
-      for (const row of rows) {
-        const entry = restoredEntry(row, now);
-        const known = this.#pool.get(row.fingerprint);
-        if (entry !== undefined && (known === undefined || row.heardAt > known.row.heardAt)) {
-          this.#pool.set({ entry, row }, now);
-        }
-      }
+      const since = now.wall - rememberMs;
+      const rows = await this.#store.use((db) => loadFirings(db, now.wall, since));
+      const silences = await this.#store.use((db) => loadSilences(db, since));
+      const adopted = [
+        ...silences.map((silence) => this.#silences.restore(silence, now.wall)),
+        ...rows.map((row) => this.#restore(row, now)),
+      ];
       this.#loaded = true;
-      this.#changed();
+      if (adopted.includes(true)) this.#changed();
     } catch (error) {
       const fields = { event: 'alerts.unread', error: describeError(error) };
       this.#log.warn(fields, 'the alerts of an earlier run are not known yet');
@@ -228,7 +224,8 @@ export class AlertInbox {
   /** Ends what nobody repeats, writes what waits, deletes old rows; until aborted, then writes once more. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (!this.#loaded) await this.load();
+      // Another coordinator may have heard of one that seems to be over here.
+      if (!this.#loaded || this.#pool.overdue(this.#now()).length > 0) await this.load();
       this.expire();
       await this.#writer.flush();
       await this.#prune(signal);
@@ -245,7 +242,7 @@ export class AlertInbox {
       const end = { at: entry.expiresAt, atWall: wallOf(entry.expiresAt, now), why: 'expired' } as const;
       this.#know({ entry: { ...entry, end }, row: endedRow(row, 'expired', now.wall) }, now);
       const reason = 'nobody repeated it, and its time to live is over';
-      this.#record(alertEntry('alert.expired', entry.signal, this.#serviceOf(entry.signal), reason));
+      this.#record(alertEntry('alert.expired', entry.signal, this.#alerts.serviceOf(entry.signal), reason));
     }
     this.#pool.forget(now);
     this.#silences.forgetOver(now.wall);
@@ -257,8 +254,8 @@ export class AlertInbox {
     const { outcome, alert, row, told } = takeDocument(document, dialect, {
       known: (fingerprint) => this.#pool.get(fingerprint),
       waiting: (id) => this.#writer.get(id),
-      serviceOf: (signal) => this.#serviceOf(signal),
-      silenceOf: (signal) => this.#silenceOf(signal, now),
+      serviceOf: (signal) => this.#alerts.serviceOf(signal),
+      silenceOf: (signal) => this.#alerts.silenceOf(signal, now),
       now,
     });
     if (alert !== undefined && !this.#know(alert, now)) {
@@ -274,6 +271,14 @@ export class AlertInbox {
     return outcome;
   }
 
+  /** Takes up what is newer than what is known. */
+  #restore(row: InboxRow, now: Now): boolean {
+    const entry = restoredEntry(row, now);
+    const known = this.#pool.get(row.fingerprint);
+    if (entry === undefined || (known !== undefined && row.heardAt <= known.row.heardAt)) return false;
+    return this.#pool.set({ entry, row }, now);
+  }
+
   /** False when there is no room. */
   #know(alert: KnownAlert, now: Now): boolean {
     const kept = this.#pool.set(alert, now);
@@ -281,36 +286,11 @@ export class AlertInbox {
     return kept;
   }
 
-  #acting(service: string, now: Now, weights: AlertWeights): KnownAlert[] {
-    const loose = this.#pool.unaddressed(now).filter(({ entry: { signal } }) => {
-      const of = this.#serviceOf(signal);
-      if (of !== undefined || signal.ask.kind !== 'named') return of === service;
-      return Object.hasOwn(weights.byName ?? {}, signal.name);
-    });
-    return [...this.#pool.ofService(service, now), ...loose].filter(
-      ({ entry }) => this.#silenceOf(entry.signal, now) === undefined,
-    );
-  }
-
-  #serviceOf({ service, container, haproxy }: AlertSignal): string | undefined {
-    return service ?? (container && this.#serviceOfContainer(container)) ?? haproxy?.backend;
-  }
-
-  #silenceOf(signal: AlertSignal, now: Now): Silence | undefined {
-    return this.#silences.of(signal, this.#serviceOf(signal), now.wall);
-  }
-
   async #prune(signal: AbortSignal): Promise<void> {
     const { monotonic, wall } = this.#now();
     if (monotonic - this.#prunedAt < pruneEveryMs) return;
     this.#prunedAt = monotonic;
-    try {
-      for (let deleted = 1; deleted > 0 && !signal.aborted; ) {
-        deleted = await this.#store.transaction((db) => deleteInboxRows(db, wall - this.#keepMs, 1000));
-      }
-    } catch {
-      // The store remembers the failure, and /readyz tells of it; the next hour asks again.
-    }
+    await pruneInbox(this.#store, wall - this.#keepMs, signal);
   }
 
   #changed(): void {

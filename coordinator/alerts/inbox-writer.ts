@@ -15,7 +15,7 @@ import { saveInboxRows } from './inbox-table.ts';
 import type { Silence } from './silence.ts';
 import { saveSilences } from './silences-table.ts';
 
-const rowsAtOnce = 5000;
+const rowsAtOnce = 2000;
 
 export class InboxWriter {
   readonly #store: Store;

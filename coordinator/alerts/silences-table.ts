@@ -19,9 +19,9 @@ export async function saveSilences(db: Transaction<Tables>, silences: readonly S
   await db.insertInto('alert_silences').values(rows).execute();
 }
 
-/** Those that are not over. */
-export async function loadSilences(db: Kysely<Tables>, now: number): Promise<Silence[]> {
-  const rows = await db.selectFrom('alert_silences').selectAll().where('until_at', '>', now).execute();
+/** Those that are not over, or were ended after `since`. */
+export async function loadSilences(db: Kysely<Tables>, since: number): Promise<Silence[]> {
+  const rows = await db.selectFrom('alert_silences').selectAll().where('until_at', '>', since).execute();
   return rows.flatMap((row) => {
     const match = silenceMatchSchema.safeParse(JSON.parse(row.matchers));
     if (!match.success) return [];

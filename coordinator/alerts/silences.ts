@@ -45,9 +45,12 @@ export class Silences {
     return ended;
   }
 
-  /** Takes up one of an earlier run. */
-  restore(silence: Silence): void {
-    if (!this.#byId.has(silence.id)) this.#byId.set(silence.id, silence);
+  /** Takes up one of an earlier run, or the end of one that was ended elsewhere. True when that changes anything. */
+  restore(silence: Silence, nowWall: number): boolean {
+    const known = this.#byId.get(silence.id);
+    if (known === undefined ? silence.until <= nowWall : known.until <= silence.until) return false;
+    this.#byId.set(silence.id, silence);
+    return true;
   }
 
   /** The one that keeps the alert from acting. */

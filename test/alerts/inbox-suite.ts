@@ -289,10 +289,13 @@ export function inboxSuite(name: string, freshDatabase: (t: TestContext) => Prom
       assert.equal(late?.state, 'skipped');
       assert.match(late?.reason ?? '', /^silenced until 2026-03-02T11:00:00.000Z by ann: deploying$/);
       assert.deepEqual(
-        inbox.live().map(({ row, silence: by }) => [row.fingerprint, row.state, by?.why]),
+        inbox
+          .live()
+          .map(({ row, silence: by }) => [row.fingerprint, row.state, by?.why])
+          .sort(),
         [
-          ['alertmanager:b', 'unprocessed', undefined],
           ['alertmanager:a', 'skipped', 'deploying'],
+          ['alertmanager:b', 'unprocessed', undefined],
           ['alertmanager:c', 'skipped', 'deploying'],
         ],
       );
@@ -390,6 +393,40 @@ export function inboxSuite(name: string, freshDatabase: (t: TestContext) => Prom
       await one.inbox.load();
       assert.deepEqual(one.inbox.active('web'), []);
       assert.equal((await allRows(one.inbox)).length, 1);
+      const until = one.clock.wall() + hour;
+      const silence = await one.inbox.silence({
+        match: { service: 'web' },
+        until,
+        by: 'ann',
+        why: 'deploying',
+      });
+      await two.inbox.load();
+      assert.equal(two.inbox.silences().length, 1);
+      await two.inbox.unsilence(silence.id, 'bob');
+      one.clock.advance(1);
+      await one.inbox.load();
+      assert.deepEqual(one.inbox.silences(), []);
+    });
+
+    it('does not end an alert that another coordinator has heard of since', async (t) => {
+      const url = await freshDatabase(t);
+      const [one, two] = [await openInbox(t, url), await openInbox(t, url)];
+      const alert = { rule_name: 'cpu', action: 'scale_up', service: 'web' };
+      await one.inbox.accept([alert], 'elastalert');
+      await two.inbox.load();
+      for (const { clock } of [one, two]) clock.advance(9 * minute);
+      await two.inbox.accept([alert], 'elastalert');
+      for (const { clock } of [one, two]) clock.advance(2 * minute);
+      const stop = new AbortController();
+      const running = one.inbox.run(stop.signal);
+      while (one.clock.sleeping === 0) await new Promise((resolve) => setImmediate(resolve));
+      stop.abort();
+      await running;
+      assert.equal(one.inbox.active('web').length, 1);
+      assert.deepEqual(
+        (await allRows(two.inbox)).map(({ status }) => status),
+        ['firing'],
+      );
     });
 
     it('lists rows newest first, by page and by filter', async (t) => {
