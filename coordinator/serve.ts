@@ -23,10 +23,12 @@ import { AuditJournal } from './audit/audit-journal.ts';
 import type { Config } from './config/read-config.ts';
 import { maintain } from './maintenance.ts';
 import { Metrics } from './metrics.ts';
+import { Notifier } from './notices/notifier.ts';
 import { checkReadiness } from './readiness.ts';
 import { Acting } from './services/acting.ts';
 import { dockerEndpoints } from './services/docker-endpoints.ts';
 import { faultBoundary } from './services/fault-boundary.ts';
+import { Scaling } from './services/scaling.ts';
 import { SlotKeeper } from './slots/slot-keeper.ts';
 import { openStore } from './store/store.ts';
 
@@ -59,16 +61,29 @@ export async function serve(
     slots: () => keeper.slots(),
   });
   const acting = new Acting({
-    endpoints: await dockerEndpoints([], log),
+    endpoints: await dockerEndpoints(config.dockerHosts ?? [], log),
     registry,
     store,
     audit,
     log,
     clock,
-    policyOf: () => undefined,
+    policyOf: (service) => scaling.policyOf(service),
     keeper: () => keeper,
     boundary: faultBoundary(process.env),
   });
+  const scaling: Scaling = new Scaling({
+    policyFile: config.policyFile,
+    acting,
+    registry,
+    keeper: () => keeper,
+    store,
+    audit,
+    log,
+    clock,
+  });
+  await scaling.inbox.load();
+  const notifier = new Notifier({ targets: config.notices ?? [], clock, log });
+  audit.onRow((row) => notifier.notify(row));
   const keeper: SlotKeeper = new SlotKeeper({
     haproxys: config.haproxys,
     slotPrefix: config.slotPrefix,
@@ -104,6 +119,10 @@ export async function serve(
       now: clock.monotonic(),
     });
   const app = createApp({
+    acting,
+    scaling,
+    inbox: scaling.inbox,
+    alertSecrets: config.alertSecret === undefined ? [] : [config.alertSecret],
     token,
     metricsOpen: config.metricsOpen,
     registry,
@@ -132,6 +151,7 @@ export async function serve(
     keeper.run(loops.signal),
     sessions.run(loops.signal),
     acting.run(loops.signal),
+    scaling.run(loops.signal),
     saver.run(loops.signal),
     maintain({ store, audit, auditKeepMs: config.auditKeepMs, log, clock }, loops.signal),
   ];
@@ -165,6 +185,7 @@ export async function serve(
     loops.abort();
     await Promise.all(running);
     await saver.save();
+    await notifier.close();
     await audit.close();
     await store.close();
     server.closeAllConnections();

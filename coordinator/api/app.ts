@@ -2,22 +2,47 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { maxAlertBytes } from '../alerts/read-documents.ts';
+import { signatureHeader } from '../alerts/signature.ts';
 import { agentRoutes } from './agent-routes.ts';
-import type { ApiContext } from './api-context.ts';
+import { type AlertRoutesContext, alertRoutes, isSignedPost } from './alerts-routes.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { bearerCheck } from './bearer.ts';
 import { eventRoutes } from './event-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { homePage } from './home-page.ts';
 import { foreignRequest } from './host-check.ts';
+import { metricRoutes } from './metric-routes.ts';
 import { openApiDocument } from './openapi-document.ts';
+import { policyRoutes } from './policy-routes.ts';
 import { problem, problemOf } from './problem.ts';
+import { type ServiceRoutesContext, serviceRoutes } from './service-routes.ts';
 import { slotRoutes } from './slot-routes.ts';
 
 const maxBodyBytes = 1024 * 1024;
-const allRoutes = [healthRoutes, slotRoutes, agentRoutes, auditRoutes, eventRoutes];
+/** A post of alerts may be a day's worth of them, one of metrics a scrape. */
+const largePosts: Readonly<Record<string, number>> = {
+  '/api/v1/metrics': 8 * 1024 * 1024,
+  '/api/v1/alerts/elastalert': maxAlertBytes,
+  '/api/v1/alerts/alertmanager': maxAlertBytes,
+  '/api/v1/alerts/generic': maxAlertBytes,
+};
+const allRoutes = [
+  healthRoutes,
+  slotRoutes,
+  agentRoutes,
+  serviceRoutes,
+  policyRoutes,
+  alertRoutes,
+  metricRoutes,
+  auditRoutes,
+  eventRoutes,
+];
 
-export function createApp(context: ApiContext): OpenAPIHono {
+/** What all routes together are made over. */
+export type AppContext = ServiceRoutesContext & AlertRoutesContext;
+
+export function createApp(context: AppContext): OpenAPIHono {
   const app = new OpenAPIHono({
     defaultHook: (result, c) => {
       if (result.success) return;
@@ -32,15 +57,17 @@ export function createApp(context: ApiContext): OpenAPIHono {
   app.onError((error, c) => problemOf(c, error, context.log));
   app.use(headers);
   app.use(guard(context));
-  app.use(
+  const limited = (maxSize: number) =>
     bodyLimit({
-      maxSize: maxBodyBytes,
+      maxSize,
       onError: (c) => {
         c.header('connection', 'close'); // what is left of the body is not waited for
-        return problem(c, 413, `a body may have ${maxBodyBytes} bytes`, { code: 'request.invalid' });
+        return problem(c, 413, `a body may have ${maxSize} bytes`, { code: 'request.invalid' });
       },
-    }),
-  );
+    });
+  const limits = new Map(Object.entries(largePosts).map(([path, size]) => [path, limited(size)]));
+  const usual = limited(maxBodyBytes);
+  app.use((c, next) => (limits.get(c.req.path) ?? usual)(c, next));
 
   app.get('/', (c) => c.html(homePage));
   for (const routes of allRoutes) routes(app, context);
@@ -81,7 +108,7 @@ const headers: MiddlewareHandler = async (c, next) => {
 };
 
 /** Health and the page of links are open to all; for the rest the token is needed, or without one a local caller. */
-function guard(context: ApiContext): MiddlewareHandler {
+function guard(context: AppContext): MiddlewareHandler {
   const mayPass = bearerCheck(context.token);
   const open = new Set(['/', '/livez', '/readyz', ...(context.metricsOpen ? ['/metrics'] : [])]);
   return async (c, next) => {
@@ -93,7 +120,12 @@ function guard(context: ApiContext): MiddlewareHandler {
       }
     }
     const authorization = c.req.header('authorization');
-    if (!open.has(c.req.path) && !mayPass(authorization)) {
+    const { method, path } = c.req;
+    const isSigned = isSignedPost(
+      { method, path, signature: c.req.header(signatureHeader) },
+      context.alertSecrets,
+    );
+    if (!open.has(path) && !isSigned && !mayPass(authorization)) {
       c.header('www-authenticate', 'Bearer realm="berth"');
       const detail = authorization === undefined ? 'no token was shown' : 'the token is another one';
       const hint = 'send the header "Authorization: Bearer TOKEN" with the value of BERTH_TOKEN';

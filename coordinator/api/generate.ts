@@ -10,6 +10,8 @@ import { Audit } from '../audit/audit.ts';
 import { AuditJournal } from '../audit/audit-journal.ts';
 import { formatReference } from '../config/reference.ts';
 import { formatJson } from '../policy/format-json.ts';
+import { Acting } from '../services/acting.ts';
+import { Scaling } from '../services/scaling.ts';
 import { openStore } from '../store/store.ts';
 import { createApp } from './app.ts';
 import { EventStreams } from './event-streams.ts';
@@ -28,17 +30,37 @@ async function readDocument(): Promise<unknown> {
   const store = await openStore({ kind: 'sqlite', path: ':memory:', name: 'none' });
   const audit = new Audit({ store, journal: new AuditJournal('none'), log, clock: systemClock });
   const slots = { slots: () => [], haproxys: () => [] };
+  const registry = new AgentRegistry({ audit, log, clock: systemClock });
+  const keeper = (): never => {
+    throw new Error('nothing runs here');
+  };
+  const clock = systemClock;
+  const acting = new Acting({
+    endpoints: [],
+    registry,
+    store,
+    audit,
+    log,
+    clock,
+    policyOf: () => undefined,
+    keeper,
+  });
+  const scaling = new Scaling({ policyFile: undefined, acting, registry, keeper, store, audit, log, clock });
   const app = createApp({
+    acting,
+    scaling,
+    inbox: scaling.inbox,
+    alertSecrets: [],
     token: undefined,
     metricsOpen: false,
-    registry: new AgentRegistry({ audit, log, clock: systemClock }),
+    registry,
     slots,
     audit,
     readiness: () => [],
     metrics: async () => '',
     streams: new EventStreams({ onRow: (listener) => audit.onRow(listener), slots: slots.slots }),
     log,
-    clock: systemClock,
+    clock,
   });
   const response = await app.request('http://localhost/openapi.json', { headers: { host: 'localhost' } });
   return response.json();

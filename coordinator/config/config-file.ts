@@ -16,8 +16,14 @@ export interface ConfigFile {
   problems: string[];
 }
 
-/** Parses the text of the file at `path`. `known` are the dotted keys that there are. */
-export function parseConfigFile(path: string, text: string, known: readonly string[]): ConfigFile {
+/** Parses the text of the file at `path`. `known` are the dotted keys that there are; those in `structured` may hold lists
+ * of objects, and become JSON. */
+export function parseConfigFile(
+  path: string,
+  text: string,
+  known: readonly string[],
+  structured: readonly string[] = [],
+): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const values = new Map<string, FileValue>();
@@ -47,12 +53,18 @@ export function parseConfigFile(path: string, text: string, known: readonly stri
   };
   const readValue = (key: string, value: Node | null): void => {
     const node = isAlias(value) ? value.resolve(document) : value;
-    const text = node === undefined ? undefined : isSeq<Node>(node) ? listText(node.items) : scalarText(node);
+    const isWhole = structured.includes(key) && node !== undefined && node !== null && !isScalar(node);
+    const text = isWhole ? JSON.stringify(node.toJS(document)) : plainText(node);
     if (text === undefined) complain(value, `${key} must be a value or a list of values`);
     else if (text !== '') values.set(key, { text, place: placeOf(value?.range?.[0]) });
   };
   if (document.contents !== null) walk(document.contents, '');
   return { values, problems };
+}
+
+function plainText(node: Node | null | undefined): string | undefined {
+  if (node === undefined) return undefined;
+  return isSeq<Node>(node) ? listText(node.items) : scalarText(node);
 }
 
 function listText(items: readonly Node[]): string | undefined {

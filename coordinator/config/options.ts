@@ -16,9 +16,11 @@ export interface Option {
   secret?: true;
   /** Also read from the file that `<env>_FILE` or `<key>File` names. */
   fromFile?: true;
+  /** A list of objects in the file; JSON in the variable. */
+  structured?: true;
 }
 
-type Extra = Pick<Option, 'secret' | 'fromFile'>;
+type Extra = Pick<Option, 'secret' | 'fromFile' | 'structured'>;
 
 function required<T>(env: string, key: string, type: ValueType<T>, description: string, extra: Extra = {}) {
   return { env, key, type, default: undefined, required: true as const, description, ...extra };
@@ -139,6 +141,33 @@ export const options = {
     types.keep,
     '90d',
     'How long audit rows are kept',
+  ),
+  policyFile: optional(
+    'BERTH_POLICIES',
+    'policies',
+    types.path,
+    'File with policies (docs/policies.md); read again when it changes',
+  ),
+  dockerHosts: optional(
+    'BERTH_DOCKER_HOSTS',
+    'docker',
+    types.dockerHosts,
+    "Docker hosts to act on, each with `name`, `host` and, for TLS, the files `ca`, `cert` and `key`; without it this machine's, as the Docker command line finds it (`DOCKER_HOST`, contexts, sockets)",
+    { structured: true },
+  ),
+  alertSecret: optional(
+    'BERTH_ALERT_SECRET',
+    'alerts.secret',
+    types.token,
+    'Secret that posts of alerts may be signed with instead of showing the token',
+    { fromFile: true, secret: true },
+  ),
+  notices: optional(
+    'BERTH_NOTICES',
+    'notices',
+    types.notices,
+    'Chats and webhooks to tell of what happens, each with `name`, `kind` (mattermost, slack, teams, webhook) and `urlFile`',
+    { structured: true },
   ),
   heartbeatMs: withDefault(
     'BERTH_HEARTBEAT',

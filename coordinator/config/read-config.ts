@@ -80,11 +80,15 @@ function fileKeys(): string[] {
   );
 }
 
+function structuredKeys(): string[] {
+  return Object.values<Option>(options).flatMap(({ key, structured }) => (structured === true ? [key] : []));
+}
+
 function readConfigFile({ path, readFile }: ConfigSources, problems: string[]): ConfigFile {
   const none: ConfigFile = { values: new Map(), problems: [] };
   if (path === undefined) return none;
   try {
-    const file = parseConfigFile(path, readFile(path), fileKeys());
+    const file = parseConfigFile(path, readFile(path), fileKeys(), structuredKeys());
     problems.push(...file.problems);
     return file;
   } catch (error) {

@@ -1,11 +1,14 @@
 // What an option can be: each type says what it expects, and reads a text or refuses it. Texts come from the
 // environment and from the configuration file alike.
 import { isIP } from 'node:net';
+import { z } from 'zod';
 import { parseDuration } from '../../shared/duration.ts';
 import { BerthError, describeError } from '../../shared/errors.ts';
 import { isSafeName } from '../../shared/haproxy/commands.ts';
 import { parsePort } from '../../shared/haproxy/endpoint.ts';
+import { noticeTargetSchema } from '../notices/notice-target.ts';
 import { type DatabaseUrl, parseDatabaseUrl } from '../store/database-url.ts';
+import { dockerHostsSchema } from '../targets/docker/host-schema.ts';
 
 export interface ValueType<T> {
   /** Completes "give …". */
@@ -45,6 +48,18 @@ function duration(fromMs: number, toMs: number, expects: string): ValueType<numb
   });
 }
 
+/** A value that is written as JSON, or as a structure in the file. */
+function json<T>(expects: string, schema: z.ZodType<T>): ValueType<T> {
+  return accept(expects, (text) => {
+    try {
+      return schema.safeParse(JSON.parse(text)).data;
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+const noticesSchema = z.array(noticeTargetSchema).max(100);
 const day = 86_400_000;
 
 export const types = {
@@ -56,6 +71,14 @@ export const types = {
   servers: matching('a host or several, such as lb1,lb2:9998', /^[\x21-\x7e ]{1,4000}$/),
   pem: matching('PEM text, or the path of a PEM file', /^(?:-----BEGIN [\s\S]*|[^\n\r\0]{1,4000})$/),
   token: matching('printable characters without spaces', /^[\x21-\x7e]{1,4000}$/),
+  dockerHosts: json(
+    'a list of Docker hosts: [{"name": "lab", "host": "tcp://10.0.0.5:2376"}]',
+    dockerHostsSchema,
+  ),
+  notices: json(
+    'a list of notice targets: [{"name": "ops", "kind": "slack", "urlFile": "/run/secrets/slack"}]',
+    noticesSchema,
+  ),
   path: matching('the path of a file', /^[^\0\n\r]{1,4000}$/),
   listen: accept('an address and port, such as 0.0.0.0:7070', parseListen),
   database: accept(

@@ -11,8 +11,8 @@ export function explainMetric(
   sizes: Sizes,
 ): string {
   const partial = reading.ok && reading.partial !== undefined ? `; incomplete: ${reading.partial}` : '';
-  const guard = role === 'guard' ? ' (guard)' : '';
-  return `${name}${guard}: ${describe(rule, proposal, sizes)}${partial}`;
+  const kind = role === 'decide' ? '' : ` (${role})`;
+  return `${name}${kind}: ${describe(rule, proposal, sizes)}${partial}`;
 }
 
 function describe(rule: Metric, proposal: Proposal, sizes: Sizes): string {
@@ -20,7 +20,9 @@ function describe(rule: Metric, proposal: Proposal, sizes: Sizes): string {
     case 'invalid':
       return `no value (${proposal.code}: ${proposal.message})`;
     case 'abstain':
-      return 'nothing to say now';
+      return proposal.measured === null
+        ? 'nothing to say now'
+        : `${formula(rule, proposal.measured, sizes)}: not triggered, nothing to say`;
     case 'keep':
       return `${formula(rule, proposal.measured, sizes)}${absent(proposal.measured)}: ${keepCauses[proposal.cause]}`;
     case 'value':

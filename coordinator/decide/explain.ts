@@ -6,7 +6,13 @@ import type { DecisionRecord } from './record.ts';
 
 /** The headline, then one line for each thing that had a say. */
 export function explain(record: DecisionRecord): string {
-  return [headline(record), ...metricLines(record), ...combinedLine(record), ...turnLines(record)].join('\n');
+  return [
+    headline(record),
+    ...outOfBandLine(record),
+    ...metricLines(record),
+    ...combinedLine(record),
+    ...turnLines(record),
+  ].join('\n');
 }
 
 /** One line: `web: 4 -> 6, MetricsAbove, held back by RateLimit`. */
@@ -18,6 +24,10 @@ export function headline({ service, outcome }: DecisionRecord): string {
   const held = limits.filter((limit) => limit !== reason);
   const limited = held.length === 0 ? '' : `, held back by ${[...new Set(held)].join(', ')}`;
   return `${service}: ${move}${would}${asked} (${reason}${limited})${detail === null ? '' : `: ${detail}`}`;
+}
+
+function outOfBandLine({ outOfBand, n }: DecisionRecord): string[] {
+  return outOfBand ? [`  somebody else set the size to ${n}`] : [];
 }
 
 function metricLines(record: DecisionRecord): string[] {

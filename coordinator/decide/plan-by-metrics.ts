@@ -2,7 +2,7 @@
 import { type Combined, combineMetrics } from './combine-metrics.ts';
 import type { Plan } from './plan.ts';
 import { isCritical } from './proposals/alert.ts';
-import { toleranceOf } from './proposals/propose.ts';
+import { toleranceOf } from './proposals/context.ts';
 import { loadOf, type MetricContext, type MetricRecord, readMetrics } from './read-metrics.ts';
 import type { Turn } from './reasons.ts';
 import { clamp } from './saturate.ts';

@@ -78,8 +78,11 @@ export type MetricTarget =
 export type Metric = {
   readonly name: string;
   readonly target: MetricTarget;
-  /** A guard proposes nothing; while its threshold holds, or while it cannot be read, it forbids going down. */
-  readonly role: 'decide' | 'guard';
+  /**
+   * A guard proposes nothing; while its threshold holds, or while it cannot be read, it forbids going down. A value is read for
+   * expressions only.
+   */
+  readonly role: 'decide' | 'guard' | 'value';
   /** `up`: may raise only. */
   readonly direction: 'both' | 'up' | 'down';
   /** Members of a group that see no need for change leave the word to the others of the group. Empty: no group. */

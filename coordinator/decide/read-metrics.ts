@@ -3,8 +3,9 @@ import { isCounted } from './classes.ts';
 import type { Lookup } from './evaluate-expression.ts';
 import type { Observations } from './observation.ts';
 import type { Metric } from './policy.ts';
+import { type ProposeContext, scalarOf } from './proposals/context.ts';
 import type { Proposal } from './proposals/proposal.ts';
-import { type ProposeContext, propose, scalarOf } from './proposals/propose.ts';
+import { propose } from './proposals/propose.ts';
 import type { MetricMemory } from './state.ts';
 import { type Usable, usableReading } from './usable-reading.ts';
 

@@ -28,6 +28,7 @@ export function checkPolicy(config: PolicyConfig): PolicyFault[] {
     ...checkExpressions(config),
     ...checkZones(config),
     ...checkZero(config),
+    ...checkScheduleMetrics(config),
   ];
 }
 
@@ -95,6 +96,7 @@ function targetFault(metric: MetricConfig): { message: string; hint?: string } |
   const source = sourceOf(metric);
   if (source === undefined) return undefined;
   const isPerInstance = source.type === 'docker' || source.type === 'agent';
+  if (metric.role === 'value') return undefined;
   const needsTotal = target.type === 'Value' || target.type === 'PassThrough' || target.type === 'DrainTime';
   if (needsTotal && isPerInstance) {
     const message = `${target.type} needs one total, and the source ${source.type} gives a value for each instance`;
@@ -185,4 +187,17 @@ function checkZero(config: PolicyConfig): PolicyFault[] {
   return [
     { path: ['minReplicas'], message, hint: 'add a metric such as haproxy queue or sessions, or a schedule' },
   ];
+}
+
+/** A schedule that is a metric needs a size. */
+function checkScheduleMetrics({ metrics = [] }: PolicyConfig): PolicyFault[] {
+  return metrics.flatMap((metric, index) => {
+    const target = targetOf(metric);
+    if (target.type !== 'Schedule') return [];
+    return target.schedules.flatMap((schedule, place) => {
+      if (schedule.minReplicas !== undefined) return [];
+      const path = ['metrics', index, 'target', 'schedules', place];
+      return [{ path, message: 'a schedule as a metric needs minReplicas, its size' }];
+    });
+  });
 }

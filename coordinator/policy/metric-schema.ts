@@ -226,15 +226,17 @@ export const metricSchema = z
     source: sourceSchema.optional(),
     target: targetSchema.optional(),
     role: z
-      .enum(['decide', 'guard'])
+      .enum(['decide', 'guard', 'value'])
       .default('decide')
       .describe(
-        'guard: proposes nothing; while its threshold holds, or it cannot be read, the size does not fall',
+        'guard: proposes nothing; while its threshold holds, or it cannot be read, the size does not fall. value: only read, for expressions',
       ),
     direction: z
       .enum(['both', 'up', 'down'])
       .optional()
-      .describe('Directions in which it may move the size (up for responseTime and errorRate, else both)'),
+      .describe(
+        'Directions in which it may move the size (up for responseTime and errorRate, else both); with one only, a threshold that is not triggered leaves the word to the others',
+      ),
     group: z
       .string()
       .default('')
@@ -268,6 +270,11 @@ export const metricSchema = z
     }
     if (given.type !== undefined) fault('type: Resource needs resource', ['type']);
     const { target, source } = given;
+    if (given.role === 'value') {
+      if (source === undefined) fault('a value needs a source');
+      if (target !== undefined) fault('a value has no target', ['target']);
+      return;
+    }
     if (target === undefined) return fault('target is missing');
     if (source === undefined && !sourceless.has(target.type))
       fault(`a target of type ${target.type} needs a source`);

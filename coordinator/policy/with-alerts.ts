@@ -14,7 +14,10 @@ export interface AlertLike {
 /** Without any bound of its own an alert takes a service no higher than this. */
 export const defaultMaxByAlerts = 10;
 
-const alertsMetric = { name: 'alerts', target: { type: 'Alert' } };
+const alertsMetric = {
+  name: 'alerts', // The inbox ends an alert when it is over; a policy of alerts must not forget it before (Alertmanager repeats every 4 h).
+  target: { type: 'Alert', ttl: '24h' },
+};
 
 /** Undefined: no policy, and no alert that asks for a size. */
 export function withAlerts(

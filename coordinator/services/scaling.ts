@@ -3,6 +3,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
+import type { AlertWeights } from '../alerts/alert-demand.ts';
 import { AlertInbox } from '../alerts/alert-inbox.ts';
 import type { Audit } from '../audit/audit.ts';
 import { PolicySet } from '../policy/policy-set.ts';
@@ -95,7 +96,7 @@ export class Scaling {
       decisions: this.decisions,
       instances: (service) => this.#instances(service),
       backendOf: (service) => this.#backendOf(service),
-      alerts: (service) => this.inbox.active(service),
+      alerts: (service) => this.inbox.active(service, alertWeights(this.policyOf(service))),
       takeCreation: (service) => acting.loop.takeCreation(service),
       log,
       clock,
@@ -280,6 +281,12 @@ export class Scaling {
       .find((instance) => instance.service === service && instance.settings.backend !== undefined);
     return registered ?? label?.settings.backend ?? service;
   }
+}
+
+/** What a policy makes of alerts that do not say how many instances they stand for. */
+function alertWeights(policy: EffectivePolicy | undefined): AlertWeights {
+  const target = policy?.policy.metrics.find((metric) => metric.target.kind === 'alert')?.target;
+  return target?.kind === 'alert' ? { byName: target.byName, bySeverity: target.bySeverity } : {};
 }
 
 const isUp = (state: string): boolean => state === 'running' || state === 'paused' || state === 'restarting';

@@ -30,6 +30,8 @@ export interface SlotKeeperOptions {
 }
 
 const resolveEveryMs = 15_000;
+/** A name server that does not answer holds up nobody: until it does, names are taken as they were last known. */
+const lookupMs = 2000;
 
 interface Running {
   keeper: HaproxyKeeper;
@@ -40,6 +42,7 @@ interface Running {
 export class SlotKeeper {
   readonly #options: SlotKeeperOptions;
   readonly #running = new Map<string, Running>();
+  readonly #known = new Map<string, readonly string[]>();
   readonly #hooks: KeeperHooks;
 
   constructor(options: SlotKeeperOptions) {
@@ -100,21 +103,9 @@ export class SlotKeeper {
 
   /** Starts a keeper for each HAProxy that has none, ends those whose HAProxy is not in the names any more. */
   async #follow(signal: AbortSignal): Promise<void> {
-    const { haproxys, log, slotPrefix, intervalMs } = this.#options;
-    let endpoints: readonly Endpoint[];
-    try {
-      endpoints = await resolveEndpoints(haproxys, async (host) =>
-        (await lookup(host, { all: true })).map(({ address }) => address),
-      );
-    } catch (error) {
-      // The name may be back later; until then each is tried as it is written.
-      log.warn(
-        { event: 'haproxy.unresolved', error: describeError(error) },
-        `HAPROXY_SERVER: ${describeError(error)}`,
-      );
-      endpoints = this.#running.size > 0 ? [] : haproxys;
-      if (endpoints.length === 0) return;
-    }
+    const { haproxys, slotPrefix, intervalMs } = this.#options;
+    const endpoints = await resolveEndpoints(haproxys, (host) => this.#lookUp(host));
+    if (signal.aborted) return;
     const names = new Set(endpoints.map(({ name }) => name));
     for (const [name, running] of this.#running) {
       if (names.has(name)) continue;
@@ -129,5 +120,21 @@ export class SlotKeeper {
       const ended = keeper.run(AbortSignal.any([signal, stop.signal]));
       this.#running.set(endpoint.name, { keeper, stop, ended });
     }
+  }
+
+  async #lookUp(host: string): Promise<readonly string[]> {
+    const { log, clock } = this.#options;
+    try {
+      const found = await Promise.race([lookup(host, { all: true }), clock.sleep(lookupMs)]);
+      if (found === undefined) throw new Error(`no answer within ${lookupMs} ms`);
+      this.#known.set(
+        host,
+        found.map(({ address }) => address),
+      );
+    } catch (error) {
+      const text = `HAPROXY_SERVER: ${host} cannot be looked up: ${describeError(error)}`;
+      log.warn({ event: 'haproxy.unresolved', host, error: describeError(error) }, text);
+    }
+    return this.#known.get(host) ?? [];
   }
 }

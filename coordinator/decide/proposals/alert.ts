@@ -29,7 +29,7 @@ export function proposeByAlerts(
     const times = target.repeatMs === null ? 1 : 1 + Math.floor((t - first.at) / target.repeatMs);
     highest = Math.max(highest ?? 0, saturate(first.base + step * times));
   }
-  if (highest === null) return { proposal: { outcome: 'abstain' }, bases: kept };
+  if (highest === null) return { proposal: { outcome: 'abstain', measured: null }, bases: kept };
   return {
     proposal: { outcome: 'value', count: highest, load: null, measured: measure(highest) },
     bases: kept,

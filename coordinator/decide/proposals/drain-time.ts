@@ -1,9 +1,12 @@
 // A queue that shall be empty within a horizon: what is in it and what will arrive until then, divided by what one instance finishes
 // in that time. How fast one instance is, is learned from acknowledgements while there is something to do: a slow average, so that
 // one odd second does not count.
+import type { MetricTarget } from '../policy.ts';
 import { saturateUp } from '../saturate.ts';
+import type { MetricMemory } from '../state.ts';
 import { isWithinTolerance, type Tolerance } from '../tolerance.ts';
-import { measure, type Proposal } from './proposal.ts';
+import type { Proposed, Read } from './context.ts';
+import { invalid, measure, type Proposal, wrongShape } from './proposal.ts';
 
 /** Weight of a new measurement. */
 const newWeight = 0.2;
@@ -38,4 +41,31 @@ export function proposeByDrainTime(input: DrainInput): Proposal {
     return { outcome: 'keep', cause: 'within-tolerance', load, measured };
   }
   return { outcome: 'value', count: saturateUp(load), load, measured };
+}
+
+/** Proposes, and learns on the way. */
+export function proposeDrain(
+  target: Extract<MetricTarget, { kind: 'drainTime' }>,
+  reading: Read,
+  memory: MetricMemory | undefined,
+  now: { observed: number; ready: number; tolerance: Tolerance },
+): Proposed {
+  if (reading.shape !== 'total') return { proposal: wrongShape('the depth of a queue'), memory };
+  const { value: depth, arrivalsPerSecond = 0, acknowledgedPerSecond } = reading;
+  const learned = learnRate(memory?.ratePerInstance ?? null, {
+    depth,
+    acknowledgedPerSecond,
+    ready: now.ready,
+  });
+  const ratePerInstance = target.ratePerInstance ?? learned;
+  const next = learned === null ? memory : { ...memory, ratePerInstance: learned };
+  if (ratePerInstance === null) {
+    return {
+      proposal: invalid('no-rate', 'how fast an instance works is neither given nor learned yet'),
+      memory: next,
+    };
+  }
+  const horizonSeconds = target.horizonMs / 1000;
+  const proposal = proposeByDrainTime({ ...now, depth, arrivalsPerSecond, ratePerInstance, horizonSeconds });
+  return { proposal, memory: next };
 }

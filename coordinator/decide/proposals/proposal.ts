@@ -1,6 +1,7 @@
 // What one metric says about the size. `keep`: it is right as it is. `abstain`: this metric has nothing to say now (no alert is
 // active). `invalid`: it cannot be known, which may not lower the size.
 import type { ReadingErrorCode } from '../observation.ts';
+import { saturate } from '../saturate.ts';
 
 export type InvalidCode =
   | ReadingErrorCode
@@ -50,7 +51,7 @@ export type Proposal =
       readonly load: number | null;
       readonly measured: Measured;
     }
-  | { readonly outcome: 'abstain' }
+  | { readonly outcome: 'abstain'; readonly measured: Measured | null }
   | { readonly outcome: 'invalid'; readonly code: InvalidCode; readonly message: string };
 
 const none: readonly string[] = [];
@@ -65,4 +66,20 @@ export function measure(
 
 export function invalid(code: InvalidCode, message: string): Proposal {
   return { outcome: 'invalid', code, message };
+}
+
+/** The number itself: no tolerance. */
+export function exactly(count: number): Proposal {
+  return { outcome: 'value', count: saturate(count), load: null, measured: measure(count) };
+}
+
+/** A change that may come to nothing. */
+export function changedTo(n: number, count: number, value: number | null): Proposal {
+  const measured = measure(value);
+  if (count === n) return { outcome: 'keep', cause: 'same-size', load: null, measured };
+  return { outcome: 'value', count, load: null, measured };
+}
+
+export function wrongShape(wanted: string): Proposal {
+  return invalid('wrong-shape', `the source does not give ${wanted}`);
 }

@@ -1,6 +1,7 @@
 // N of the last M samples inside [lower, upper): then one change. The lower bound is inclusive, the upper one exclusive.
-import type { CountChange } from '../policy.ts';
+import type { CountChange, MetricTarget } from '../policy.ts';
 import { largestCount, saturate, saturateUp } from '../saturate.ts';
+import { changedTo, measure, type Proposal } from './proposal.ts';
 
 export type Band = { readonly lower: number | null; readonly upper: number | null; readonly within: number };
 
@@ -25,4 +26,18 @@ export function changeCount(n: number, change: CountChange): number {
     case 'value':
       return saturate(change.value);
   }
+}
+
+/** Triggered without a change it can only guard. */
+export function proposeByThreshold(
+  target: Extract<MetricTarget, { kind: 'threshold' }>,
+  samples: readonly number[],
+  n: number,
+): Proposal {
+  const value = samples.at(-1) ?? null;
+  if (!isTriggered(samples, target))
+    return { outcome: 'keep', cause: 'not-triggered', load: null, measured: measure(value) };
+  if (target.change === null)
+    return { outcome: 'keep', cause: 'guard', load: null, measured: measure(value) };
+  return changedTo(n, changeCount(n, target.change), value);
 }

@@ -105,4 +105,5 @@ export const tlsPathsIn = (folder: string) => ({
   key: join(folder, 'key.pem'),
 });
 
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const reasonOf = (error: unknown): string =>
+  error instanceof Error ? error.message.trim() : String(error);

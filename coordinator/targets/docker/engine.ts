@@ -69,9 +69,10 @@ export function openEngine(endpoint: DockerEndpoint): Engine {
 
 const refusalSchema = z.object({
   statusCode: z.number(),
+  /** `(HTTP code 404) no such container - No such container: x` */
   message: z.string(),
   /** What docker-modem knows the status to mean. */
-  reason: z.string().optional(),
+  reason: z.string().default(''),
   json: z.object({ message: z.string() }).nullish().catch(null),
 });
 
@@ -80,26 +81,30 @@ function refusalOf(action: string, error: unknown): DockerError | undefined {
   const parsed = refusalSchema.safeParse(error);
   if (!parsed.success) return undefined;
   const { statusCode, message, reason, json } = parsed.data;
-  return new DockerError(action, statusCode, (json?.message ?? reason ?? message).trim());
+  const text = message.slice(message.indexOf(' - ') + 3).trim();
+  // What a port of TLS says to a request without it comes from its web server, not from the engine.
+  if (/HTTP request to an HTTPS server/.test(text)) return undefined;
+  return new DockerError(action, statusCode, json?.message.trim() ?? (text || reason));
 }
 
-const hints: Readonly<Record<string, string>> = {
-  ENOENT: 'is the Docker daemon running, and is its socket mounted here?',
-  ECONNREFUSED: 'is the Docker daemon running?',
-  EACCES: "may this user open the socket? Give it the socket's group (usually docker)",
-  ENOTFOUND: 'is the name right, and known to the DNS here?',
-  DEPTH_ZERO_SELF_SIGNED_CERT: "is `ca` the CA that signed the engine's certificate?",
-  SELF_SIGNED_CERT_IN_CHAIN: "is `ca` the CA that signed the engine's certificate?",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "is `ca` the CA that signed the engine's certificate?",
-  ERR_TLS_CERT_ALTNAME_INVALID: "use the name or address that the engine's certificate is made out to",
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the engine wants a client certificate: give cert and key',
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'the engine does not accept the client certificate',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the engine does not accept the CA of the client certificate',
-  HPE_INVALID_CONSTANT: 'does the engine want TLS? Give ca, cert and key',
-};
+const wrongCa = "is `ca` the CA that signed the engine's certificate?";
 
-const hintOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error ? hints[String(error.code)] : undefined;
+/** By the code of the connection's error, or the message where it has none. */
+const hints: readonly (readonly [RegExp, string])[] = [
+  [/^ENOENT$/, 'is the Docker daemon running, and is its socket mounted here?'],
+  [/^ECONNREFUSED$/, 'is the Docker daemon running?'],
+  [/^(EACCES|EPERM)$/, "may this user open the socket? Give it the socket's group, usually docker"],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, 'is the name right, and known to the DNS here?'],
+  [/SELF_SIGNED|UNABLE_TO_(VERIFY|GET)/, wrongCa],
+  [/ALTNAME_INVALID/, "use the name or address that the engine's certificate is made out to"],
+  [/ALERT/, 'the engine wants a client certificate that its own CA signed: give cert and key'],
+  [/HPE_|HTTP request to an HTTPS server/, 'does the engine want TLS? Give ca, cert and key'],
+];
+
+function hintOf(error: unknown): string | undefined {
+  const text = error instanceof Error && 'code' in error ? String(error.code) : reasonOf(error);
+  return hints.find(([pattern]) => pattern.test(text))?.[1];
+}
 
 function addressOptions({ address }: DockerEndpoint): Docker.DockerOptions {
   return 'socketPath' in address

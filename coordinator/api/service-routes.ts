@@ -1,0 +1,353 @@
+// Services: what there is, what is wanted and why; scaling by hand, pausing, and the decisions of policies.
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { parseDuration } from '../../shared/duration.ts';
+import { BerthError } from '../../shared/errors.ts';
+import { explain, headline } from '../decide/explain.ts';
+import type { Acting } from '../services/acting.ts';
+import type { Evaluation } from '../services/decision-log.ts';
+import type { Scaling } from '../services/scaling.ts';
+import { isActive, isParked, isSpare, type ServiceInstance } from '../services/service-instance.ts';
+import { newService, type ServiceState } from '../services/service-state.ts';
+import type { ApiContext } from './api-context.ts';
+import { pageItems } from './page.ts';
+import { ok, problems } from './responses.ts';
+import { cursorQuery, limitQuery, pageOf } from './schemas.ts';
+
+export interface ServiceRoutesContext extends ApiContext {
+  acting: Acting;
+  scaling: Scaling;
+}
+
+const time = z.iso.datetime();
+const duration = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, 'is not a duration such as 30m or 2h')
+  .openapi({
+    description: 'How long this holds, such as 30m; without it, until it is taken back',
+    example: '30m',
+  });
+
+const instanceSchema = z
+  .object({
+    container: z.string(),
+    name: z.string(),
+    host: z.string(),
+    state: z.string(),
+    health: z.enum(['none', 'starting', 'healthy', 'unhealthy']),
+    agent: z.string().nullable(),
+    phase: z.string().nullable(),
+    role: z.enum(['active', 'draining', 'parked', 'stopped']),
+    serving: z.boolean(),
+    sessions: z.int().nullable().openapi({ description: 'null: not read, since nobody waits for them' }),
+    clone: z.boolean().openapi({ description: 'Made by Berth' }),
+    protected: z.boolean(),
+    byOperator: z
+      .boolean()
+      .openapi({ description: 'Drained or stopped by an operator through Berth, and left alone' }),
+    startedSecondsAgo: z.number().nullable(),
+  })
+  .openapi('Instance');
+
+const wordSchema = (shape: z.ZodRawShape) =>
+  z.object({ ...shape, until: time.nullable(), by: z.string() }).nullable();
+
+const serviceSchema = z
+  .object({
+    service: z.string(),
+    current: z.int().openapi({ description: 'Instances that serve or are on their way to' }),
+    serving: z.int(),
+    wanted: z.int().nullable().openapi({ description: 'null: Berth has no say in the number' }),
+    wantedBy: z.string(),
+    why: z.string(),
+    policy: z.string().nullable(),
+    cloneable: z.boolean().openapi({ description: 'A spec is known from which more can be made' }),
+    override: wordSchema({ replicas: z.int() }),
+    pause: wordSchema({ mode: z.enum(['in', 'out', 'both']) }),
+    plan: z.array(z.object({ step: z.string(), instance: z.string().nullable(), reason: z.string() })),
+    instances: z.array(instanceSchema),
+  })
+  .openapi('Service');
+
+const decisionSchema = z
+  .object({
+    service: z.string(),
+    policy: z.string(),
+    at: time,
+    from: z.int(),
+    to: z.int(),
+    action: z.enum(['none', 'up', 'down']),
+    reason: z.string().openapi({ description: 'A stable code' }),
+    limits: z.array(z.string()),
+    headline: z.string(),
+    explanation: z.string(),
+    record: z.unknown().openapi({ description: 'Every input and every number in between; can be replayed' }),
+  })
+  .openapi('Decision');
+
+const nameParam = z.object({ name: z.string().min(1).max(253) });
+
+const services = createRoute({
+  method: 'get',
+  path: '/api/v1/services',
+  summary: 'Every service, with what is wanted, why, and its instances',
+  tags: ['services'],
+  request: { query: z.object({ cursor: cursorQuery, limit: limitQuery(1000) }) },
+  responses: { 200: ok('Services', pageOf(serviceSchema)), ...problems(400) },
+});
+
+const service = createRoute({
+  method: 'get',
+  path: '/api/v1/services/{name}',
+  summary: 'One service',
+  tags: ['services'],
+  request: { params: nameParam },
+  responses: { 200: ok('The service', serviceSchema), ...problems(404) },
+});
+
+const scale = createRoute({
+  method: 'post',
+  path: '/api/v1/services/{name}/scale',
+  summary: 'Set the number of instances by hand, for a time or until it is taken back',
+  tags: ['services'],
+  request: {
+    params: nameParam,
+    body: {
+      content: {
+        'application/json': {
+          schema: z.strictObject({
+            replicas: z
+              .int()
+              .min(0)
+              .max(10_000)
+              .nullable()
+              .openapi({ description: 'null: take the word back' }),
+            for: duration.optional(),
+            by: z.string().min(1).max(200).default('operator'),
+          }),
+        },
+      },
+    },
+  },
+  responses: {
+    202: ok('The service; instances come and go as the plan says', serviceSchema),
+    ...problems(400, 404, 409, 413, 415),
+  },
+});
+
+const pause = createRoute({
+  method: 'post',
+  path: '/api/v1/services/{name}/pause',
+  summary: 'Hold the number: not down (in), not up (out), or neither (both)',
+  tags: ['services'],
+  request: {
+    params: nameParam,
+    body: {
+      content: {
+        'application/json': {
+          schema: z.strictObject({
+            mode: z.enum(['in', 'out', 'both']).default('both'),
+            for: duration.optional(),
+            by: z.string().min(1).max(200).default('operator'),
+          }),
+        },
+      },
+    },
+  },
+  responses: { 200: ok('The service', serviceSchema), ...problems(400, 404, 413, 415) },
+});
+
+const resume = createRoute({
+  method: 'post',
+  path: '/api/v1/services/{name}/resume',
+  summary: 'End a pause, and a number that was set by hand',
+  tags: ['services'],
+  request: { params: nameParam },
+  responses: { 200: ok('The service', serviceSchema), ...problems(404) },
+});
+
+const decisions = createRoute({
+  method: 'get',
+  path: '/api/v1/decisions',
+  summary:
+    'The last evaluation of each policy, or, of one service, those that changed something, newest first',
+  tags: ['services'],
+  request: {
+    query: z.object({
+      service: z.string().min(1).max(253).optional(),
+      cursor: cursorQuery,
+      limit: limitQuery(100),
+    }),
+  },
+  responses: { 200: ok('Decisions', pageOf(decisionSchema)), ...problems(400) },
+});
+
+export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): void {
+  const { acting, scaling, audit, clock } = context;
+  const find = (name: string): ServiceState => {
+    const state = acting.services.get(name);
+    if (state !== undefined) return state;
+    if (acting.loop.instances().has(name) || scaling.policyOf(name) !== undefined) return newService(name);
+    throw new BerthError('not-found', `there is no service ${name}`, {
+      hint: 'a service is known once one of its instances, with an agent or labels, was seen',
+    });
+  };
+  const view = (state: ServiceState) => viewService(state, acting, scaling);
+  const until = (text: string | undefined) =>
+    text === undefined ? null : clock.wall() + (parseDuration(text) ?? 0);
+  const record = (event: string, by: string, name: string, reason: string, to?: number) => {
+    audit.record({
+      event,
+      actor: by,
+      service: name,
+      reason,
+      outcome: 'ok',
+      ...(to === undefined ? {} : { to }),
+    });
+  };
+
+  app.openapi(services, (c) => {
+    const { cursor, limit } = c.req.valid('query');
+    const names = new Set([
+      ...acting.services.list().map((state) => state.service),
+      ...acting.loop.instances().keys(),
+    ]);
+    const { items, ...rest } = pageItems([...names].sort(), (name) => name, cursor, limit);
+    return c.json({ items: items.map((name) => view(find(name))), ...rest }, 200);
+  });
+  app.openapi(service, (c) => c.json(view(find(c.req.valid('param').name)), 200));
+  app.openapi(scale, (c) => {
+    const { name } = c.req.valid('param');
+    const { replicas, for: span, by } = c.req.valid('json');
+    const state = find(name);
+    if (replicas === null) {
+      const next = acting.services.change(name, { override: null });
+      record('scale.released', by, name, 'the number that was set by hand was taken back');
+      return c.json(view(next), 202);
+    }
+    const active = (acting.loop.instances().get(name) ?? []).filter(isActive).length;
+    if (state.spec === null && replicas > active) {
+      throw new BerthError(
+        'docker.not-cloneable',
+        `${name} cannot grow: no instance of it has been seen healthy, so there is nothing to clone`,
+        {
+          hint: 'start one instance by hand and wait until it serves',
+        },
+      );
+    }
+    const end = until(span);
+    // Without a policy nothing else says how many: the number stays when the word has expired.
+    const stays = scaling.policyOf(name) === undefined && end === null;
+    const next = acting.services.change(
+      name,
+      stays
+        ? { wanted: replicas, wantedBy: by, wantedReason: 'set by hand', override: null }
+        : { override: { replicas, until: end, by }, wanted: state.wanted ?? active },
+    );
+    record('scale.set', by, name, `set by hand${span === undefined ? '' : ` for ${span}`}`, replicas);
+    return c.json(view(next), 202);
+  });
+  app.openapi(pause, (c) => {
+    const { name } = c.req.valid('param');
+    const { mode, for: span, by } = c.req.valid('json');
+    find(name);
+    const next = acting.services.change(name, { pause: { mode, until: until(span), by } });
+    record('scale.paused', by, name, `${mode}${span === undefined ? '' : ` for ${span}`}`);
+    return c.json(view(next), 200);
+  });
+  app.openapi(resume, (c) => {
+    const { name } = c.req.valid('param');
+    find(name);
+    const next = acting.services.change(name, { pause: null, override: null });
+    record('scale.resumed', 'operator', name, 'pause and override ended');
+    return c.json(view(next), 200);
+  });
+  app.openapi(decisions, (c) => {
+    const { service: name, cursor, limit } = c.req.valid('query');
+    const found =
+      name === undefined
+        ? scaling.decisions.services().flatMap((each) => scaling.decisions.last(each) ?? [])
+        : ofService(name);
+    const { items, ...rest } = pageItems(
+      found,
+      ({ record: { service: of }, at }) => `${of} ${at}`,
+      cursor,
+      limit,
+    );
+    return c.json({ items: items.map(viewDecision), ...rest }, 200);
+
+    function ofService(of: string): Evaluation[] {
+      const changes = scaling.decisions.changes(of);
+      const last = scaling.decisions.last(of);
+      return last === undefined || changes[0] === last ? [...changes] : [last, ...changes];
+    }
+  });
+}
+
+function viewDecision({ record, at }: Evaluation): z.infer<typeof decisionSchema> {
+  const { service: name, policy, outcome } = record;
+  const { from, to, action, reason, limits } = outcome;
+  const words = { headline: headline(record), explanation: explain(record) };
+  return {
+    service: name,
+    policy,
+    at: new Date(at).toISOString(),
+    from,
+    to,
+    action,
+    reason,
+    limits: [...limits],
+    ...words,
+    record,
+  };
+}
+
+function viewService(state: ServiceState, acting: Acting, scaling: Scaling): z.infer<typeof serviceSchema> {
+  const instances = acting.loop.instances().get(state.service) ?? [];
+  const words = <T extends { until: number | null }>(word: T | null) =>
+    word === null
+      ? null
+      : { ...word, until: word.until === null ? null : new Date(word.until).toISOString() };
+  return {
+    service: state.service,
+    current: instances.filter(isActive).length,
+    serving: instances.filter(({ serving }) => serving).length,
+    wanted: state.override?.replicas ?? state.wanted,
+    wantedBy: state.override?.by ?? state.wantedBy,
+    why: state.override === null ? state.wantedReason : 'set by hand',
+    policy: scaling.policyOf(state.service)?.policy.name ?? null,
+    cloneable: state.spec !== null,
+    override: words(state.override) as z.infer<typeof serviceSchema>['override'],
+    pause: words(state.pause) as z.infer<typeof serviceSchema>['pause'],
+    plan: acting.loop
+      .plan(state.service)
+      .map((step) => ({ step: step.kind, instance: 'name' in step ? step.name : null, reason: step.reason })),
+    instances: instances.map(viewInstance),
+  };
+}
+
+function viewInstance(instance: ServiceInstance): z.infer<typeof instanceSchema> {
+  const { id, agent, phase, startAgeMs, name, host, state, health, serving, sessions, clone, byOperator } =
+    instance;
+  return {
+    container: id,
+    name,
+    host,
+    state,
+    health,
+    agent: agent ?? null,
+    phase: phase ?? null,
+    role: isParked(instance)
+      ? 'parked'
+      : isSpare(instance)
+        ? 'draining'
+        : isActive(instance)
+          ? 'active'
+          : 'stopped',
+    serving,
+    sessions,
+    clone,
+    protected: instance.protected,
+    byOperator,
+    startedSecondsAgo: startAgeMs === null ? null : Math.round(startAgeMs / 1000),
+  };
+}
