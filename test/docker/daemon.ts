@@ -1,6 +1,6 @@
 // A dockerd of a test's own, beside the one that the bench shares: to be stopped, killed, filled up, or reached over
 // TLS. It has no bridge and touches no firewall rules, so its containers have no network.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from '../bench/cache.ts';
 import { ensurePackages } from '../bench/packages.ts';
@@ -13,9 +13,9 @@ export interface Daemon extends AsyncDisposable {
   run(args: readonly string[]): Promise<string>;
   /** Starts it again after `stop` or `kill`, with what it had. */
   start(): Promise<void>;
-  /** SIGTERM: in order. Containers that are left running end with it, unless `--live-restore` is given. */
+  /** SIGTERM: in order. Its containers end with it. */
   stop(): Promise<void>;
-  /** SIGKILL to it and all that it started. */
+  /** SIGKILL. Its containers go on. */
   kill(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
   let daemon: Running | undefined;
   const start = async () => {
     await rm(join(folder, 'pid'), { force: true });
-    daemon = await startProcess(
+    const started = await startProcess(
       'setpriv',
       [
         ...['--pdeathsig', 'TERM', 'dockerd'],
@@ -48,32 +48,39 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
       ],
       { name: 'dockerd' },
     );
-    const started = daemon;
-    await until(
-      async () => {
-        if (started.exit() !== undefined) throw new Error(`dockerd ended: ${started.output().slice(-2000)}`);
-        await run(['version', '--format', '{{.Server.Version}}']);
-        return true;
-      },
-      { what: 'a Docker Engine of the test answers', deadlineMs: 30_000, everyMs: 100 },
-    );
+    daemon = started;
+    const answers = () =>
+      run(['version', '--format', '{{.Server.Version}}']).then(
+        () => true,
+        () => false,
+      );
+    await until(async () => started.exit() !== undefined || (await answers()), {
+      what: 'a Docker Engine of the test answers',
+      deadlineMs: 30_000,
+      everyMs: 100,
+    });
+    if (started.exit() !== undefined) throw new Error(`dockerd ended: ${started.output().slice(-2000)}`);
   };
   const stop = async () => {
     await daemon?.stop(20_000);
   };
   const kill = async () => {
-    await daemon?.killAll();
+    const containerd = Number(await readFile(join(folder, 'x/containerd/containerd.pid'), 'utf8'));
+    daemon?.signal('SIGKILL');
+    await daemon?.exited;
+    // The kernel ends it with dockerd. As a zombie it would still look alive to the next dockerd.
+    await until(() => isGone(containerd), { what: "the killed dockerd's containerd is gone" });
   };
   const dispose = async () => {
-    if (daemon === undefined) return rm(folder, { recursive: true, force: true });
     // What containers run on after a kill can only be removed by their engine.
-    if (daemon.exit() !== undefined) await start().catch(() => undefined);
-    if (daemon.exit() === undefined) {
+    if (daemon?.exit() !== undefined) await start().catch((error: unknown) => console.error(error));
+    if (daemon?.exit() === undefined) {
       const ids = (await run(['ps', '-aq'])).split('\n').filter((id) => id !== '');
       if (ids.length > 0) await run(['rm', '-f', '-v', ...ids]);
     }
     await stop();
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    await unmountBelow(folder);
+    await rm(folder, { recursive: true, force: true });
   };
   try {
     await start();
@@ -82,4 +89,22 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
     throw error;
   }
   return { socketPath, run, start, stop, kill, [Symbol.asyncDispose]: dispose };
+}
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** dockerd mounts its data folder onto itself, and a killed one does not unmount it. */
+async function unmountBelow(folder: string): Promise<void> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8'))
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '');
+  for (const path of mounts.filter((mount) => mount.startsWith(`${folder}/`)).reverse())
+    await runProcess('umount', ['-l', path]);
 }
