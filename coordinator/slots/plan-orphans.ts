@@ -15,8 +15,11 @@ export const massLossMs = 60_000;
 
 interface Finding {
   agent: string | undefined;
-  /** `certain`: goodbye, Docker, or a lock row says so. `silent`: no heartbeat, and HAProxy finds nothing there. */
-  verdict: 'certain' | 'silent' | 'alive' | 'unknown';
+  /**
+   * `certain`: goodbye, or Docker says so. `abandoned`: a stale lock row says so. `silent`: no heartbeat, and HAProxy
+   * finds nothing there.
+   */
+  verdict: 'certain' | 'abandoned' | 'silent' | 'alive' | 'unknown';
   silentMs: number;
   reason: string;
 }
@@ -40,6 +43,9 @@ export function planOrphans(
     switch (verdict) {
       case 'certain':
         return [{ ...step, kind: 'release', app, urgent: world.restarted }];
+      case 'abandoned':
+        // With its lock row, which is broken in the same round: afterwards nobody could tell any more.
+        return [{ ...step, kind: 'release', app, urgent: true }];
       case 'silent':
         if (!massLoss || silentMs >= massLossMs) return [{ ...step, kind: 'release', app, urgent: false }];
         return [
@@ -65,7 +71,13 @@ function findOwner(row: ServerRow, locked: ReadonlySet<string>, world: SlotWorld
   const agent = owner?.record.id;
   const certain = (reason: string): Finding => ({ agent, verdict: 'certain', silentMs: 0, reason });
   const hasStaleLock = [false, true].some((side) => locked.has(slotKey(lockFor(row, side))));
-  if (hasStaleLock && isInMaintenance(row)) return certain('who was about to change it has died half way');
+  if (hasStaleLock && isInMaintenance(row))
+    return {
+      agent,
+      verdict: 'abandoned',
+      silentMs: 0,
+      reason: 'who was about to change it has died half way',
+    };
   if (owner === undefined) return findStranger(row, world);
   const { record, container } = owner;
   if (container === 'gone' || record.goodbyeReason !== undefined) {

@@ -385,6 +385,8 @@ describe('owners who are gone', () => {
     const stale = lockRow('node1', staleSeconds);
     const steps = ['release app/node1 10.0.0.1:80', 'break-lock app/claim.node1'];
     assert.deepEqual(plan({ rows: [half, stale] }), steps);
+    // In one round: with the lock gone, nobody could tell that the slot is nobody's.
+    assert.ok(planSlots(worldOf({ rows: [half, stale] })).every(({ urgent }) => urgent));
     assert.deepEqual(
       plan({
         rows: [half, lockRow('node1', staleSeconds, { backend: 'berth-locks', name: 'claim.app.node1' })],
