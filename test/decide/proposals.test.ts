@@ -63,6 +63,17 @@ test('response time may raise, never lower, unless the policy says so', () => {
   assert.equal(scenario(withTarget(target, { source, direction: 'both' }), 4).load(50).to, 3);
 });
 
+test('a threshold that may only raise does not keep the others from lowering', () => {
+  const slow = {
+    name: 'slow',
+    source: { type: 'haproxy', what: 'responseTime' },
+    target: { type: 'Threshold', lower: 500, within: 1, addReplicas: 1 },
+  };
+  const web = scenario({ metrics: [load(100), slow], behavior: atOnce }, 5);
+  assert.equal(web.tick({ readings: { load: total(300), slow: total(20) } }).to, 3);
+  assert.equal(web.tick({ readings: { load: total(300), slow: total(900) } }).to, 4);
+});
+
 test('a metric may be limited to a largest step in each direction', () => {
   const web = scenario(withTarget({ type: 'PassThrough' }, { maxScaleUp: 2, maxScaleDown: 1 }), 4);
   assert.deepEqual(
@@ -102,7 +113,7 @@ test('an expression combines proposals; ?? stands in for one that failed, which 
 
 test('an expression metric reads the values of others', () => {
   const metrics = [
-    { name: 'queue', source: pushed, target: { type: 'PassThrough' }, maxScaleUp: 0 },
+    { name: 'queue', source: pushed, role: 'value' },
     { name: 'sum', target: { type: 'Expression', expression: 'queue / 10 + replicas * 0 + ready * 0' } },
   ];
   const web = scenario({ metrics, behavior: atOnce }, 3);
@@ -114,10 +125,7 @@ test('an expression that divides by nothing is an error, not 0', () => {
     {
       name: 'rate',
       source: pushed,
-      target: { type: 'PassThrough' },
-      role: 'decide',
-      maxScaleUp: 0,
-      maxScaleDown: 0,
+      role: 'value',
     },
     { name: 'sum', target: { type: 'Expression', expression: 'rate / rate' } },
   ];

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { replay } from '../../coordinator/decide/decide.ts';
 import { explain, headline } from '../../coordinator/decide/explain.ts';
 import type { DecisionRecord } from '../../coordinator/decide/record.ts';
+import { isRecordDue } from '../../coordinator/decide/record-due.ts';
 import { failing, instances, load, perInstance, policyOf, scenario, total } from './scenario.ts';
 
 const cpu = {
@@ -116,6 +117,17 @@ test('the headline fits a log line', () => {
     headline(web.load(300, { instances: instances(2) }).record),
     'web: stays at 2, would be 3 (DryRun)',
   );
+});
+
+test('a row is due when something changed, when the reason is new, and every five minutes', () => {
+  const web = scenario({ metrics: [load(100)] }, 4);
+  const hold = web.load(400);
+  assert.equal(isRecordDue(null, hold, 0), true);
+  const last = { reason: hold.reason, to: hold.to, t: 0 };
+  assert.equal(isRecordDue(last, web.load(400), 15_000), false);
+  assert.equal(isRecordDue(last, web.load(400), 300_000), true);
+  assert.equal(isRecordDue(last, web.tick({ readings: { load: failing } }), 30_000), true);
+  assert.equal(isRecordDue(last, web.load(900), 30_000), true);
 });
 
 function deepFreeze<T>(value: T): T {
