@@ -125,7 +125,7 @@ const replicaCalc: Adapter = (input) => {
 
 const classifyInstances: Adapter = (input) => {
   const rules = {
-    warmup: textOf(input, 'resource') === 'cpu',
+    warmup: textOrNull(input, 'resource') === 'cpu',
     warmupMs: secondsOf(input, 'cpuInitializationPeriodSeconds'),
     readinessDelayMs: secondsOf(input, 'initialReadinessDelaySeconds'),
     maxAgeMs: null,

@@ -51,13 +51,18 @@ const scheduleValidate: Adapter = (input) => {
     start: input['start'],
     end: input['end'],
     timeZone: input['timezone'],
-    minReplicas: input['desired'],
+    minReplicas: numberIfWritten(input['desired']),
   });
   const isComplete = ['end', 'timezone', 'desired'].every(
     (key) => input[key] !== undefined && input[key] !== null && input[key] !== '',
   );
   return { valid: 'schedule' in parsed && isComplete };
 };
+
+/** Sizes are texts in some sources. */
+function numberIfWritten(value: unknown): unknown {
+  return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+}
 
 const scheduleValue: Adapter = (input) => {
   const now = Date.parse(textOf(input, 'now'));
@@ -90,12 +95,14 @@ function whenFrom(entry: Input, now: number, input: Input): Input {
       timeZone: textOrNull(entry, 'timezone') ?? textOf(input, 'defaultTimezone'),
     };
   }
-  const instant = (offset: number | null): string | null =>
-    offset === null ? null : new Date(now + offset * 1000).toISOString();
   return {
-    date: instant(numberOf(entry, 'startOffsetSeconds')),
-    endDate: instant(numberOrNull(entry, 'endOffsetSeconds')),
+    date: instantAt(now, numberOrNull(entry, 'startOffsetSeconds')) ?? entry['date'],
+    endDate: instantAt(now, numberOrNull(entry, 'endOffsetSeconds')) ?? entry['endDate'],
   };
+}
+
+function instantAt(now: number, offsetSeconds: number | null): string | null {
+  return offsetSeconds === null ? null : new Date(now + offsetSeconds * 1000).toISOString();
 }
 
 const alwaysOn = { start: '* * * * *', duration: '1h', timeZone: 'UTC' };

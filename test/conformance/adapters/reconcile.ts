@@ -135,15 +135,19 @@ function readingFrom(input: Input, entry: Input): Reading {
     }
     case 'object_value':
     case 'object_average':
-      return { ok: true, shape: 'total', value: numberOf(input, 'objectValueMilli') / 1000, ageMs: 0 };
+      return totalOf([numberOrNull(input, 'objectValueMilli')].filter((value) => value !== null));
     case 'external_value':
-    case 'external_average': {
-      const sum = numbersOf(input, 'externalValuesMilli').reduce((total, value) => total + value, 0);
-      return { ok: true, shape: 'total', value: sum / 1000, ageMs: 0 };
-    }
+    case 'external_average':
+      return totalOf(numbersOf(input, 'externalValuesMilli'));
     default:
       return { ok: false, code: 'unknown', message: `no metric is of type ${type}` };
   }
+}
+
+/** Several values are summed; none at all is no reading. */
+function totalOf(values: readonly number[]): Reading {
+  if (values.length === 0) return { ok: false, code: 'empty', message: 'the record has no value' };
+  return { ok: true, shape: 'total', value: values.reduce((sum, value) => sum + value, 0) / 1000, ageMs: 0 };
 }
 
 function divided(value: unknown, by: number): number | null {
