@@ -14,6 +14,11 @@ export interface MetricSources {
   sessions: Pick<Sessions, 'count' | 'counters'>;
   auditStatus(): AuditStatus;
   databaseUp(): boolean;
+  /** Of each policy, how long ago it was last evaluated. */
+  policyAges(): readonly { policy: string; service: string; ageMs: number }[];
+  /** Instances by service, and how many are wanted. */
+  services(): readonly { service: string; wanted: number | null; serving: number; active: number }[];
+  dockerHosts(): readonly { host: string; known: boolean }[];
 }
 
 export class Metrics {
@@ -80,6 +85,32 @@ export class Metrics {
     );
     this.#gauge('berth_database_up', 'Whether the last use of the database succeeded', [], () =>
       only(Number(sources.databaseUp())),
+    );
+    const byPolicy = () =>
+      sources
+        .policyAges()
+        .map(({ policy, service, ageMs }) => ({ labels: { policy, service }, value: ageMs / 1000 }));
+    this.#gauge(
+      'berth_policy_decision_age_seconds',
+      'Since the last evaluation of a policy',
+      ['policy', 'service'],
+      byPolicy,
+    );
+    this.#gauge(
+      'berth_service_instances',
+      'Instances of a service: wanted, active, serving',
+      ['service', 'kind'],
+      () =>
+        sources
+          .services()
+          .flatMap(({ service, wanted, active, serving }) => [
+            ...(wanted === null ? [] : [{ labels: { service, kind: 'wanted' }, value: wanted }]),
+            { labels: { service, kind: 'active' }, value: active },
+            { labels: { service, kind: 'serving' }, value: serving },
+          ]),
+    );
+    this.#gauge('berth_docker_up', 'Whether the last listing of a Docker host succeeded', ['host'], () =>
+      sources.dockerHosts().map(({ host, known }) => ({ labels: { host }, value: Number(known) })),
     );
     this.#counter('berth_agent_messages_total', 'Messages from agents', () => sessions.counters.messages);
     this.#counter(

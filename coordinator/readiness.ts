@@ -4,6 +4,7 @@ import type { ReadinessCheck } from './api/api-context.ts';
 import type { AuditStatus } from './audit/audit-writer.ts';
 import type { HaproxyView } from './slots/slot-view.ts';
 import type { StoreFailure } from './store/store.ts';
+import type { HostObservation } from './targets/docker/observation.ts';
 
 export interface ReadinessInputs {
   databaseName: string;
@@ -14,6 +15,9 @@ export interface ReadinessInputs {
   lastLooks: ReadonlyMap<string, number | undefined>;
   observeMs: number;
   now: number;
+  dockerHosts: readonly HostObservation[];
+  /** Policies whose loop does not come to an end. */
+  stuckPolicies: readonly { policy: string; ageMs: number }[];
 }
 
 const leastStallMs = 5000;
@@ -25,7 +29,24 @@ export function checkReadiness(inputs: ReadinessInputs): ReadinessCheck[] {
     database(inputs),
     audit(inputs.audit),
     ...(haproxys.length === 0 ? [none] : haproxys.map((view) => haproxy(view, inputs))),
+    ...inputs.dockerHosts.map(docker),
+    ...inputs.stuckPolicies.map(({ policy, ageMs }) => ({
+      name: `policy ${policy}`,
+      ok: false,
+      reason: `it was last evaluated ${Math.round(ageMs / 1000)} s ago: its loop hangs`,
+    })),
   ];
+}
+
+function docker(view: HostObservation): ReadinessCheck {
+  const name = `docker ${view.host}`;
+  if (view.known) return { name, ok: true, reason: `${view.instances.length} instances` };
+  const since = new Date(view.since).toISOString();
+  return {
+    name,
+    ok: false,
+    reason: `it does not answer since ${since}, so nothing is started or stopped there: ${view.error.message}`,
+  };
 }
 
 function database({ databaseName, databaseFailure }: ReadinessInputs): ReadinessCheck {

@@ -107,6 +107,9 @@ export async function serve(
     sessions,
     auditStatus: () => audit.status(),
     databaseUp: () => store.failure === undefined,
+    policyAges: () => scaling.ages(),
+    services: () => acting.counts(),
+    dockerHosts: () => acting.fleet.views(),
   });
   const readiness = () =>
     checkReadiness({
@@ -117,6 +120,8 @@ export async function serve(
       lastLooks: new Map(keeper.keepers().map((one) => [one.name, one.lastLookAt])),
       observeMs: config.observeMs,
       now: clock.monotonic(),
+      dockerHosts: acting.fleet.views(),
+      stuckPolicies: scaling.stuckPolicies(),
     });
   const app = createApp({
     acting,

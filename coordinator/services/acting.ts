@@ -18,6 +18,7 @@ import { FleetAgents } from './fleet-agents.ts';
 import { type Boundary, InstanceExecutor } from './instance-executor.ts';
 import { LabelWatcher } from './label-watcher.ts';
 import { readLabelWish } from './label-wishes.ts';
+import { isActive } from './service-instance.ts';
 import { ServiceSaver } from './service-saver.ts';
 import { Services } from './services.ts';
 import { SpecKeeper } from './spec-keeper.ts';
@@ -112,6 +113,20 @@ export class Acting {
   /** Slot prefixes that labels name. */
   prefixes(): string[] {
     return [...new Set(this.fleet.instances().flatMap(({ settings }) => settings.slotPrefix ?? []))];
+  }
+
+  /** For metrics. */
+  counts(): { service: string; wanted: number | null; serving: number; active: number }[] {
+    return this.services.list().map(({ service, wanted, override }) => {
+      const instances = this.loop.instances().get(service) ?? [];
+      const serving = instances.filter((instance) => instance.serving).length;
+      return {
+        service,
+        wanted: override?.replicas ?? wanted,
+        serving,
+        active: instances.filter(isActive).length,
+      };
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
