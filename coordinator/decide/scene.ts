@@ -82,6 +82,9 @@ function isOver(untilWallMs: number | undefined, wallMs: number): boolean {
   return untilWallMs !== undefined && wallMs >= untilWallMs;
 }
 
+/** So many intervals without an evaluation are a silence, where the window is shorter than that. */
+const missedIntervals = 3;
+
 /**
  * Without any history, after a silence as long as the down window, or when somebody else set the size: the size that is found counts as
  * recommended now. So neither a restart nor a person's change is followed by a step down at once.
@@ -95,7 +98,7 @@ function startingHistory(
   const here = { replicas: n, at: t };
   if (state.recommendations === null) return [here];
   const silentMs = t - (state.timeline?.t ?? t);
-  const forgot =
-    silentMs > 0 && silentMs >= policy.scaleDown.stabilizationMs && policy.scaleDown.stabilizationMs > 0;
+  const windowMs = policy.scaleDown.stabilizationMs;
+  const forgot = windowMs > 0 && silentMs >= windowMs && silentMs > missedIntervals * policy.intervalMs;
   return forgot || outOfBand ? [...state.recommendations, here] : state.recommendations;
 }

@@ -168,7 +168,7 @@ test('the size to set is always within [min, max], unless it is left at a zero s
         assert.ok(low >= given.minReplicas && high <= given.maxReplicas);
       });
     }),
-    400,
+    200,
   );
 });
 
@@ -182,7 +182,7 @@ test('while a source is invalid or incomplete, no metric makes the size fall', (
         assert.ok(decision.to >= decision.from, `${decision.from} -> ${decision.to} by ${decision.reason}`);
       });
     }),
-    400,
+    200,
   );
 });
 
@@ -197,7 +197,7 @@ test('a replay equals the original, also after a round trip through JSON', () =>
         assert.equal(stored.decision.to, decision.to);
       });
     }),
-    150,
+    80,
   );
 });
 
@@ -222,7 +222,7 @@ test('a restart at any tick, with its state or without, never lowers the result 
         );
       });
     }),
-    400,
+    200,
   );
 });
 

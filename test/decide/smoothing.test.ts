@@ -49,6 +49,12 @@ test('after a silence as long as the window, one sample is not enough to go down
   assert.equal(web.load(100).to, 6);
 });
 
+test('a policy that is evaluated less often than its window is long still goes down', () => {
+  const web = scenario({ ...gentle, interval: '10m' }, 6);
+  web.load(600, { after: 600 });
+  assert.equal(web.load(100, { after: 600 }).to, 1);
+});
+
 test('a step down stops where the rest would be loaded so much that it had to come back', () => {
   const web = (safeAfter: number | false) =>
     scenario(
