@@ -54,7 +54,7 @@ const put = createRoute({
       },
     },
   },
-  responses: { 200: ok('The policy in force', effectiveSchema), ...problems(400, 409, 413, 415, 503) },
+  responses: { 200: ok('The policy in force', effectiveSchema), ...problems(400, 409, 413, 415, 422, 503) },
 });
 
 const remove = createRoute({

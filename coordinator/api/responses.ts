@@ -10,6 +10,7 @@ const errors = {
   409: 'Not in this state',
   413: 'The body is too large',
   415: 'The body is not called application/json',
+  422: 'It can be read, but not be used',
   500: 'The coordinator failed; its log says why',
   503: 'The database is away',
 };
@@ -19,7 +20,7 @@ export function ok<T extends z.ZodType>(description: string, schema: T) {
 }
 
 /** The error responses with these statuses, and those that any request can get. */
-export function problems(...more: (400 | 404 | 409 | 413 | 415 | 503)[]) {
+export function problems(...more: (400 | 404 | 409 | 413 | 415 | 422 | 503)[]) {
   const statuses = [...more, 401, 403, 500] as const;
   const entries = statuses.map((status) => [
     status,
