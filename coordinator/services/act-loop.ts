@@ -161,6 +161,7 @@ export class ActLoop {
     const { services, clock, wish } = this.#parts;
     const current = expireState(state, clock.wall());
     const asked = wish(current, instances);
+    if (current === state && asked === undefined) return state;
     const wanted =
       asked === undefined ? {} : { wanted: asked.wanted, wantedBy: 'labels', wantedReason: asked.reason };
     return services.change(state.service, { ...current, ...wanted });
