@@ -28,9 +28,9 @@ export function readActRules({ policy, drain, labels }: RuleSources): ActRules {
   };
 }
 
-/** Without a budget one must stay, where there is more than one. */
+/** Without a budget the last one that serves stays. */
 function minAvailable(budget: Policy['budget'], wanted: number): number {
-  if (budget === null) return wanted > 1 ? 1 : 0;
+  if (budget === null) return wanted > 0 ? 1 : 0;
   if ('minAvailable' in budget) return amountOf(budget.minAvailable, wanted);
   return Math.max(0, wanted - amountOf(budget.maxUnavailable, wanted));
 }

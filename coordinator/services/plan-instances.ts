@@ -50,7 +50,11 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
   const { wanted, busy, creating, unhealthyAfterMs } = planning;
   const instances = planning.instances.filter((instance) => !instance.byOperator);
   const active = instances.filter(isActive);
-  const sick = active.filter((instance) => isUnhealthy(instance, unhealthyAfterMs));
+  // Being drained or stopped, which does not show in them yet.
+  const leaving = active.filter(({ id }) => isLeaving(busy.get(id)));
+  const sick = active.filter(
+    (instance) => isUnhealthy(instance, unhealthyAfterMs) && !leaving.includes(instance),
+  );
   const massFailure = sick.length > 1 && sick.length > active.length * massFailureShare;
   // One replacement at a time: what makes one sick may make its successor sick as well.
   const replaced = massFailure ? 0 : Math.min(1, sick.length);
@@ -65,12 +69,15 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
   const missing = wanted + replaced - coming - busyReturning(instances, busy);
   if (missing > 0) steps.push(...planUp(planning, instances, missing, replaced > 0 && coming >= wanted));
   // A replacement is one above the wanted number until the sick one is gone, and that goes only when the new one serves.
-  const surplus = active.length - wanted - (replaced > 0 && !serves(active, wanted) ? replaced : 0);
+  const surplus =
+    active.length - leaving.length - wanted - (replaced > 0 && !serves(active, wanted) ? replaced : 0);
   if (surplus > 0 && missing <= 0) steps.push(...planDrains(planning, active, surplus));
   steps.push(...planSpares(planning, instances, Math.max(0, missing)));
   steps.push(...planStopped(planning, instances, wanted));
   return steps;
 }
+
+const isLeaving = (step: InstanceStepKind | undefined): boolean => step === 'drain' || step === 'stop';
 
 /** True when enough healthy instances serve without the sick ones. */
 function serves(active: readonly ServiceInstance[], wanted: number): boolean {

@@ -1,0 +1,73 @@
+// What the plan makes of steps that are still being carried out: the same instance must neither be counted twice nor
+// forgotten.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { planInstances, type ServicePlanning } from '../../coordinator/services/plan-instances.ts';
+import type { ServiceInstance } from '../../coordinator/services/service-instance.ts';
+
+function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInstance {
+  return {
+    id,
+    name: id,
+    host: 'local',
+    state: 'running',
+    health: 'none',
+    agent: id,
+    phase: 'ready',
+    serving: true,
+    registered: true,
+    sessions: 0,
+    createdAgeMs: 60_000,
+    startAgeMs: 60_000,
+    notServingMs: 0,
+    drainAgeMs: null,
+    protected: false,
+    madeSpare: false,
+    clone: true,
+    byOperator: false,
+    ...over,
+  };
+}
+
+const planning = (over: Partial<ServicePlanning>): ServicePlanning => ({
+  instances: [],
+  wanted: 1,
+  warm: 0,
+  minAvailable: 0,
+  busy: new Map(),
+  creating: { active: 0, spare: 0 },
+  creatable: { possible: true },
+  startable: () => true,
+  unhealthyAfterMs: 30_000,
+  drainDeadlineMs: 60_000,
+  orderVictims: (instances) => instances,
+  ...over,
+});
+
+describe('a plan while steps are under way', () => {
+  it('drains no further instance while the drains of the others do not show yet', () => {
+    const steps = planInstances(
+      planning({
+        instances: ['a', 'b', 'c', 'd'].map((id) => instance(id)),
+        busy: new Map([
+          ['a', 'drain'],
+          ['b', 'drain'],
+          ['c', 'drain'],
+        ]),
+      }),
+    );
+    assert.deepEqual(steps, []);
+  });
+
+  it('drains no healthy instance while the sick one is being stopped', () => {
+    const steps = planInstances(
+      planning({
+        wanted: 2,
+        minAvailable: 1,
+        instances: [instance('a'), instance('b'), instance('c', { serving: false, notServingMs: 40_000 })],
+        busy: new Map([['c', 'stop']]),
+      }),
+    );
+    assert.deepEqual(steps, []);
+  });
+});

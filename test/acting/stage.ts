@@ -1,0 +1,291 @@
+// What the acting half is shown on: a real HAProxy on a Docker network's gateway, `berth serve` as a process that acts on
+// a real Docker Engine, and a service of labelled containers. Each stage has a service name of its own, so that two
+// stages on one engine do not touch each other's containers.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Container, type DockerEngine, dockerEngine, type Network } from '../bench/docker.ts';
+import { type Haproxy, startHaproxy } from '../bench/haproxy.ts';
+import { baseImage, ensureBaseImage } from '../bench/images.ts';
+import { until } from '../bench/wait.ts';
+import { copyPrograms } from '../faults/programs.ts';
+import { readRows } from '../faults/slot-rows.ts';
+import { Coordinator } from './coordinator.ts';
+
+export interface StageOptions {
+  slots?: number;
+  /** Sessions that a slot takes at a time; more wait in the queue. */
+  maxconn?: number;
+  /** Text of the policy file; the service is called `$SERVICE` in it. */
+  policies?: string;
+  env?: Readonly<Record<string, string>>;
+}
+
+export interface AppOptions {
+  labels?: Readonly<Record<string, string>>;
+  env?: Readonly<Record<string, string>>;
+  /** Further words of `docker run`. */
+  options?: readonly string[];
+  /** Default: the agent with the app. */
+  command?: readonly string[];
+  service?: string;
+}
+
+export interface ServiceView {
+  service: string;
+  current: number;
+  serving: number;
+  wanted: number | null;
+  wantedBy: string;
+  why: string;
+  policy: string | null;
+  cloneable: boolean;
+  override: { replicas: number; until: string | null; by: string } | null;
+  pause: { mode: string; until: string | null; by: string } | null;
+  plan: { step: string; instance: string | null; reason: string }[];
+  instances: InstanceView[];
+}
+
+export interface InstanceView {
+  container: string;
+  name: string;
+  host: string;
+  state: string;
+  health: string;
+  agent: string | null;
+  phase: string | null;
+  role: 'active' | 'draining' | 'parked' | 'stopped';
+  serving: boolean;
+  sessions: number | null;
+  clone: boolean;
+  byOperator: boolean;
+}
+
+/** A container of a service, as Docker's own listing has it. */
+export interface Listed {
+  id: string;
+  name: string;
+  state: string;
+}
+
+const appPort = 8080;
+let stages = 0;
+
+export class Stage implements AsyncDisposable {
+  readonly engine: DockerEngine;
+  readonly network: Network;
+  readonly haproxy: Haproxy;
+  readonly coordinator: Coordinator;
+  readonly folder: string;
+  readonly service: string;
+  readonly policyFile: string;
+  readonly #slots: number;
+  #started = 0;
+
+  private constructor(
+    parts: Pick<
+      Stage,
+      'engine' | 'network' | 'haproxy' | 'coordinator' | 'folder' | 'service' | 'policyFile'
+    >,
+    slots: number,
+  ) {
+    this.engine = parts.engine;
+    this.network = parts.network;
+    this.haproxy = parts.haproxy;
+    this.coordinator = parts.coordinator;
+    this.folder = parts.folder;
+    this.service = parts.service;
+    this.policyFile = parts.policyFile;
+    this.#slots = slots;
+  }
+
+  static async set(options: StageOptions = {}): Promise<Stage> {
+    stages += 1;
+    const service = `acts-${process.pid}-${stages}`;
+    const folder = await mkdtemp(join(tmpdir(), 'berth-acting-'));
+    await copyPrograms(join(folder, 'mount'));
+    const engine = await dockerEngine();
+    await ensureBaseImage(engine);
+    const network = await engine.network(service);
+    const { slots = 10, maxconn, policies } = options;
+    const haproxy = await startHaproxy({
+      version: '3.2',
+      address: network.gateway,
+      config: {
+        slots,
+        backends: [{ name: 'app', balance: 'leastconn', lines: ['option httpchk GET /healthz'] }],
+        inter: '500ms',
+        serverOptions: 'fall 2 rise 1 weight 100',
+        timeouts: { queue: '20s' },
+        ...(maxconn === undefined ? {} : { maxconn }),
+      },
+    });
+    const policyFile = join(folder, 'policies.yaml');
+    if (policies !== undefined) await writeFile(policyFile, policies.replaceAll('$SERVICE', service));
+    const coordinator = await Coordinator.prepare({
+      address: network.gateway,
+      folder,
+      program: join(folder, 'mount', 'berth.mjs'),
+      env: {
+        HAPROXY_SERVER: `${haproxy.address}:${haproxy.cliPort}`,
+        NODE_COUNT: String(slots),
+        DOCKER_HOST: engine.host,
+        ...(policies === undefined ? {} : { BERTH_POLICIES: policyFile }),
+        ...options.env,
+      },
+    });
+    const stage = new Stage({ engine, network, haproxy, coordinator, folder, service, policyFile }, slots);
+    await coordinator.start();
+    return stage;
+  }
+
+  /** Starts a container of the service; resolves when Docker has started it. */
+  app(options: AppOptions = {}): Promise<Container> {
+    this.#started += 1;
+    const { labels = {}, env = {}, service = this.service } = options;
+    return this.engine.start({
+      image: baseImage,
+      network: this.network.name,
+      name: `${service}-${this.#started}`,
+      env: { ...this.agentEnv(service), ...env },
+      labels: { 'berth.service': service, ...labels },
+      options: ['--init', '-v', `${join(this.folder, 'mount')}:/berth:ro`, ...(options.options ?? [])],
+      command: options.command ?? ['node', '/berth/agent.cjs', '--', 'node', '/berth/app.mjs'],
+    });
+  }
+
+  /** Starts `count` containers and waits until they serve. */
+  async apps(count: number, options: AppOptions = {}): Promise<Container[]> {
+    const made = await Promise.all(Array.from({ length: count }, () => this.app(options)));
+    await this.serving(count, options.service);
+    // From here on more can be made.
+    await until(async () => (await this.view(options.service)).cloneable, { what: 'it can be cloned' });
+    return made;
+  }
+
+  agentEnv(service = this.service): Record<string, string> {
+    return {
+      HAPROXY_SERVER: `${this.haproxy.address}:${this.haproxy.cliPort}`,
+      HAPROXY_BACKEND: 'app',
+      NODE_COUNT: String(this.#slots),
+      BERTH_COORDINATOR: `ws://${this.network.gateway}:${this.coordinator.port}/agent`,
+      BERTH_TOKEN: this.coordinator.token,
+      BERTH_SERVICE: service,
+      BERTH_READY_INTERVAL: '500ms',
+      PORT: String(appPort),
+    };
+  }
+
+  view(service = this.service): Promise<ServiceView> {
+    return this.coordinator.read<ServiceView>(`/api/v1/services/${service}`);
+  }
+
+  /** Containers of the service as Docker itself lists them, the stopped ones too. */
+  async containers(service = this.service): Promise<Listed[]> {
+    const text = await this.engine.run([
+      ...['ps', '-a', '--no-trunc', '--filter', `label=berth.service=${service}`],
+      ...['--format', '{{.ID}} {{.Names}} {{.State}}'],
+    ]);
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const [id = '', name = '', state = ''] = line.split(' ');
+        return { id, name, state };
+      });
+  }
+
+  /** Slots of HAProxy that take traffic, `address:port`. */
+  async readySlots(): Promise<string[]> {
+    const { slots } = await readRows(this.haproxy);
+    return slots.filter(({ state }) => state === 'ready').map(({ at }) => at);
+  }
+
+  /** Resolves, with the milliseconds it took, when so many serve, as the coordinator and HAProxy say. */
+  async serving(count: number, service = this.service, deadlineMs = 30_000): Promise<number> {
+    return this.wait(
+      async () => {
+        const { serving, current } = await this.view(service);
+        return serving === count && current === count;
+      },
+      `${count} serve`,
+      deadlineMs,
+      service,
+    );
+  }
+
+  /**
+   * Resolves when the service is settled: so many run and serve, so many more are parked, Docker has no other container
+   * of it, and HAProxy's ready slots are those that run. `kept`: stopped ones that are left.
+   */
+  async settled(
+    count: number,
+    { parked = 0, kept = 0, service = this.service, deadlineMs = 30_000 } = {},
+  ): Promise<number> {
+    let last: unknown;
+    return this.wait(
+      async () => {
+        const [{ serving, plan }, listed, ready] = await Promise.all([
+          this.view(service),
+          this.containers(service),
+          this.readySlots(),
+        ]);
+        const of = (state: string) => listed.filter((each) => each.state === state).length;
+        const steps = plan.filter(({ step }) => step !== 'hold');
+        last = { serving, steps, listed: listed.map(({ name, state }) => `${name} ${state}`), ready };
+        return (
+          serving === count &&
+          steps.length === 0 &&
+          of('running') === count &&
+          of('paused') === parked &&
+          listed.length === count + parked + kept &&
+          new Set(ready).size === ready.length &&
+          ready.length === count
+        );
+      },
+      () => `${count} serve, ${parked} are parked, ${kept} stopped ones stay; last: ${JSON.stringify(last)}`,
+      deadlineMs,
+      service,
+    );
+  }
+
+  /** As `until`, with the milliseconds it took, and with what the service looks like when it fails. */
+  async wait(
+    condition: () => Promise<unknown>,
+    what: string | (() => string),
+    deadlineMs = 20_000,
+    service = this.service,
+  ): Promise<number> {
+    const started = performance.now();
+    try {
+      await until(async () => Boolean(await condition()), { what: 'it is so', deadlineMs, everyMs: 50 });
+    } catch (error) {
+      const view = await this.view(service).catch(String);
+      const text = typeof what === 'string' ? what : what();
+      throw new Error(
+        [
+          `waited ${deadlineMs} ms until ${text}`,
+          JSON.stringify(view, undefined, 1),
+          this.coordinator.output().slice(-6000),
+        ].join('\n'),
+        { cause: error },
+      );
+    }
+    return performance.now() - started;
+  }
+
+  scale(replicas: number | null, more: { for?: string } = {}, service = this.service): Promise<ServiceView> {
+    return this.coordinator.write('POST', `/api/v1/services/${service}/scale`, {
+      replicas,
+      by: 'test',
+      ...more,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.coordinator.stop();
+    await this.engine.stop();
+    await this.haproxy[Symbol.asyncDispose]();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
