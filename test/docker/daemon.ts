@@ -1,5 +1,7 @@
 // A dockerd of a test's own, beside the one that the bench shares: to be stopped, killed, filled up, or reached over
-// TLS. It has no bridge and touches no firewall rules, so its containers have no network.
+// TLS. It touches no firewall rules, and has a bridge of its own: told to have none, a dockerd removes `docker0`, which
+// belongs to the engine that the bench shares.
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from '../bench/cache.ts';
@@ -22,7 +24,8 @@ export interface Daemon extends AsyncDisposable {
 /** `dataRoot`: where its images and containers lie; default a folder that goes away with it. */
 export async function startDaemon(options: readonly string[] = [], dataRoot?: string): Promise<Daemon> {
   if (process.getuid?.() !== 0) throw new Error("a dockerd of the test's own needs root");
-  await ensurePackages('docker.io', 'iptables');
+  await ensurePackages('docker.io', 'iptables', 'iproute2');
+  const bridge = await makeBridge();
   // In the cache folder, whose path is known to be short enough for containerd's sockets.
   const folder = await mkdtemp(join(cacheFolder(), 'd-'));
   const socketPath = join(folder, 'd.sock');
@@ -42,7 +45,7 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
         ...['--data-root', dataRoot ?? join(folder, 'data')],
         ...['--exec-root', join(folder, 'x')],
         ...['--pidfile', join(folder, 'pid')],
-        ...['--bridge', 'none', '--iptables=false', '--ip-forward=false'],
+        ...['--bridge', bridge, '--iptables=false', '--ip-forward=false'],
         ...['--shutdown-timeout', '2', '--log-level', 'warn'],
         ...options,
       ],
@@ -79,6 +82,7 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
       if (ids.length > 0) await run(['rm', '-f', '-v', ...ids]);
     }
     await stop();
+    await runProcess('ip', ['link', 'delete', bridge]);
     await unmountBelow(folder);
     await rm(folder, { recursive: true, force: true });
   };
@@ -89,6 +93,16 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
     throw error;
   }
   return { socketPath, run, start, stop, kill, [Symbol.asyncDispose]: dispose };
+}
+
+/** A bridge with an address that no other network here has. */
+async function makeBridge(): Promise<string> {
+  const name = `bt-${randomBytes(4).toString('hex')}`;
+  await runProcess('ip', ['link', 'add', 'name', name, 'type', 'bridge']);
+  const [second = 0, third = 0] = randomBytes(2);
+  await runProcess('ip', ['address', 'add', `10.${128 + (second % 64)}.${third}.1/24`, 'dev', name]);
+  await runProcess('ip', ['link', 'set', name, 'up']);
+  return name;
 }
 
 function isGone(pid: number): boolean {
