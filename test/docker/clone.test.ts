@@ -90,6 +90,7 @@ describe('a clone', () => {
     await engine.network(front);
     await engine.run(['network', 'create', ...engine.label, '--subnet', '10.213.77.0/24', back]);
     await engine.run(['volume', 'create', ...engine.label, `${unique}-named`]);
+    const port = await freePort();
     const options = `
       --env EMPTY= --user 1000:1000 --workdir /var --entrypoint /bin/sleep --tty --interactive --init --read-only
       --label team=blue --label berth.port=7000 --hostname own-host --domainname example.test
@@ -99,7 +100,7 @@ describe('a clone', () => {
       --tmpfs /scratch:size=1m,mode=1777 --mount type=tmpfs,destination=/scratch2,tmpfs-size=1048576
       --cpus 0.5 --cpu-shares 512 --cpuset-cpus 0 --memory 64m --memory-reservation 32m --memory-swap 96m
       --memory-swappiness 10 --pids-limit 50 --oom-score-adj 200 --oom-kill-disable --shm-size 16m
-      --publish 7000 --publish 127.0.0.1::7001/udp --publish 39200-39299:7002 --expose 7003
+      --publish 7000 --publish 127.0.0.1::7001/udp --publish ${port}-${port + 50}:7002 --expose 7003
       --health-cmd true --health-interval 7s --health-timeout 3s --health-retries 4 --health-start-period 2s
       --restart on-failure:3 --stop-signal SIGUSR1 --stop-timeout 3
       --cap-add NET_ADMIN --cap-drop MKNOD --security-opt no-new-privileges --group-add 2000
@@ -161,6 +162,43 @@ describe('a clone', () => {
         config: { ...(await specOf(id)).config, Labels: {} },
       },
     );
+  });
+
+  it('has the links of the original, and new volumes where Compose has carried anonymous ones over', async () => {
+    const target = await run(`${unique}_linked`, []);
+    const first = await run(`${unique}_first`, []);
+    const format = '{{range .Mounts}}{{.Name}}{{end}}';
+    const kept = (await engine.run(['inspect', '-f', format, first])).trim();
+    assert.match(kept, /^[0-9a-f]{64}$/);
+    const options = `--link ${unique}_linked:db --volume ${kept}:/image-volume`;
+    const id = await run(`${unique}_carried`, options.split(' '));
+    const clone = await cloneOf(id);
+    assert.deepEqual(clone.inspected.HostConfig.Links, [`/${unique}_linked:/${clone.name}/db`]);
+    const own = (await engine.run(['inspect', '-f', format, clone.id])).trim();
+    assert.match(own, /^[0-9a-f]{64}$/);
+    assert.notEqual(own, kept);
+    await client.start(clone.id);
+    await client.remove(target, { force: true });
+  });
+
+  it('of a container whose network was named by its id, or that left its first one, is in the same networks', async () => {
+    const [one, two] = [`${unique}-one`, `${unique}-two`];
+    await engine.network(one);
+    await engine.network(two);
+    const networkId = (await engine.run(['network', 'inspect', '-f', '{{.Id}}', one])).trim();
+    const id = await run(`${unique}_by-id`, ['--network', networkId, '--network-alias', 'x']);
+    const networksOf = ({ NetworkSettings }: InspectedContainer) =>
+      Object.keys(NetworkSettings.Networks ?? {}).sort();
+    const { inspected: byId } = await cloneOf(id);
+    assert.deepEqual(networksOf(byId), [one]);
+    assert.equal(byId.HostConfig.NetworkMode, one);
+    await engine.run(['network', 'connect', two, id]);
+    await engine.run(['network', 'disconnect', one, id]);
+    const { inspected: moved } = await cloneOf(id);
+    assert.deepEqual(networksOf(moved), [two]);
+    await engine.run(['network', 'disconnect', two, id]);
+    const { inspected: alone } = await cloneOf(id);
+    assert.deepEqual(networksOf(alone), ['none']);
   });
 
   it('of a container whose entrypoint was taken away, or said again without a command, has the same command', async () => {
