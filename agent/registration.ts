@@ -19,7 +19,14 @@ import { createRuntimeApi, type RuntimeApi } from '../shared/haproxy/runtime-api
 import { parseServersState, type ServerRow } from '../shared/haproxy/servers-state.ts';
 import type { SlotLook } from '../shared/haproxy/slot-look.ts';
 import type { SlotContext } from '../shared/haproxy/slot-write.ts';
-import { type AppAddress, findTemplate, holds, type SlotTemplate, slotsOf } from '../shared/haproxy/slots.ts';
+import {
+  type AppAddress,
+  findTemplate,
+  holds,
+  isEnabled,
+  type SlotTemplate,
+  slotsOf,
+} from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
 import { HeldSlot } from './held-slot.ts';
@@ -161,13 +168,13 @@ export class Registration {
     let sessions = 0;
     let idle = 0;
     while (clock.monotonic() - started < deadlineMs && !signal.aborted) {
-      const held = this.#held;
-      // A claim that is under way would put the slot into traffic after all.
-      if (held === undefined && !this.#claiming) return result('no-slot');
       try {
-        if (held !== undefined) {
-          const { look } = await held.look(signal);
-          if (!look.mine) return result('no-slot');
+        const held = this.#held;
+        const look = (await held?.look(signal))?.look;
+        if (held === undefined || look?.mine !== true) {
+          // A claim that is under way would put a slot into traffic after all, and a coordinator may have given another.
+          if (!this.#claiming && !(await this.#findAgain(signal))) return result('no-slot');
+        } else {
           outcome = 'deadline';
           sessions = look.sessions;
           if (held.needsDrain(look)) await this.#write(held, 'drain', signal);
@@ -181,10 +188,37 @@ export class Registration {
           { event: 'drain.unseen', haproxy: this.name, error: describeError(error) },
           'sessions cannot be read',
         );
+        if (this.#held === undefined) return result(outcome);
       }
       await clock.sleep(drainPollMs, signal);
     }
     return result(outcome, sessions);
+  }
+
+  /** Holds whatever slot has this app's address by now. Returns whether there is one. */
+  async #findAgain(signal: AbortSignal): Promise<boolean> {
+    const [row] = await this.#mine(signal);
+    const app = this.#app;
+    if (row === undefined || app === undefined) {
+      this.#held = undefined;
+      return false;
+    }
+    this.#held = await HeldSlot.find(this.#api, row, app, isEnabled(row) ? 'ready' : 'drain', signal);
+    return true;
+  }
+
+  get #app(): AppAddress | undefined {
+    return this.address === undefined ? undefined : { address: this.address, port: this.#settings.port };
+  }
+
+  /** The slots with this app's address, also above NODE_COUNT, which a coordinator may have given. */
+  async #mine(signal: AbortSignal): Promise<ServerRow[]> {
+    const template = this.#template;
+    const app = this.#held?.app ?? this.#app;
+    if (template === undefined || app === undefined) return [];
+    const { replies } = await this.#api.transact([commands.showServersState(template.backend)], signal);
+    const rows = replies.flatMap((reply) => parseServersState(reply));
+    return slotsOf(rows, { ...template, count: Number.POSITIVE_INFINITY }).filter((row) => holds(row, app));
   }
 
   /** One round; returns how long to wait for the next. */
@@ -346,26 +380,14 @@ export class Registration {
 
   /** Gives the slot back; also one that was claimed by a round that did not live to hear of it. */
   async #leave(signal: AbortSignal): Promise<void> {
-    const held = this.#held;
-    const app =
-      held?.app ??
-      (this.address === undefined ? undefined : { address: this.address, port: this.#settings.port });
-    const template = this.#template;
-    if (app !== undefined && template !== undefined) {
-      const { replies } = await this.#api.transact([commands.showServersState(template.backend)], signal);
-      const rows = replies.flatMap((reply) => parseServersState(reply));
-      // Also one above NODE_COUNT, which a coordinator may have given.
-      const all = { ...template, count: Number.POSITIVE_INFINITY };
-      const mine = slotsOf(rows, all).filter((row) => holds(row, app));
-      // Out of traffic first, at once: the lock that the address needs may take a moment.
-      if (mine.length > 0) {
-        const batch = mine.map((row) => commands.setState(row, 'maint'));
-        await this.#api.transact(batch, signal);
-      }
-      for (const row of mine) {
-        if (await releaseSlot(this.#context(signal), row, app))
-          this.#event('slot.released', row, this.#reason);
-      }
+    const mine = await this.#mine(signal);
+    // Out of traffic first, at once: the lock that the address needs may take a moment.
+    if (mine.length > 0) {
+      const batch = mine.map((row) => commands.setState(row, 'maint'));
+      await this.#api.transact(batch, signal);
+    }
+    for (const row of mine) {
+      if (await releaseSlot(this.#context(signal), row, row)) this.#event('slot.released', row, this.#reason);
     }
     this.#held = undefined;
     this.#released = true;

@@ -1,6 +1,6 @@
 // What an agent remembers over a restart of its container: the slot that it had and the address that stood there. With
 // it a restarted container gets its slot back, and gives back the old one if its address has changed meanwhile. A
-// container whose file system is read-only remembers nothing and still works.
+// container whose file system is read-only remembers it for as long as its agent lives.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 export interface RememberedSlot {
@@ -12,14 +12,15 @@ export interface RememberedSlot {
 
 export class SlotMemory {
   readonly #file: string | undefined;
+  #remembered: RememberedSlot | undefined;
 
-  /** `base` is a path; each HAProxy has a file of its own beside it. Undefined: remember nothing. */
+  /** `base` is a path; each HAProxy has a file of its own beside it. Undefined: no file. */
   constructor(base: string | undefined, haproxy: string) {
     this.#file = base === undefined ? undefined : `${base}.${haproxy.replaceAll(/[^A-Za-z0-9.-]/g, '_')}`;
   }
 
   load(): RememberedSlot | undefined {
-    if (this.#file === undefined) return undefined;
+    if (this.#remembered !== undefined || this.#file === undefined) return this.#remembered;
     try {
       return parseRemembered(readFileSync(this.#file, 'utf8'));
     } catch {
@@ -28,6 +29,7 @@ export class SlotMemory {
   }
 
   save(remembered: RememberedSlot): void {
+    this.#remembered = remembered;
     if (this.#file === undefined) return;
     try {
       writeFileSync(this.#file, JSON.stringify(remembered));

@@ -124,8 +124,9 @@ export class SlotKeeper {
 
   async #lookUp(host: string): Promise<readonly string[]> {
     const { log, clock } = this.#options;
+    const done = new AbortController();
     try {
-      const found = await Promise.race([lookup(host, { all: true }), clock.sleep(lookupMs)]);
+      const found = await Promise.race([lookup(host, { all: true }), clock.sleep(lookupMs, done.signal)]);
       if (found === undefined) throw new Error(`no answer within ${lookupMs} ms`);
       this.#known.set(
         host,
@@ -134,6 +135,8 @@ export class SlotKeeper {
     } catch (error) {
       const text = `HAPROXY_SERVER: ${host} cannot be looked up: ${describeError(error)}`;
       log.warn({ event: 'haproxy.unresolved', host, error: describeError(error) }, text);
+    } finally {
+      done.abort();
     }
     return this.#known.get(host) ?? [];
   }
