@@ -7,59 +7,78 @@ import { Stage } from './stage.ts';
 import { assertOrder } from './timeline.ts';
 import { underLoad } from './under-load.ts';
 
-for (const coordinator of [true, false]) {
-  describe(coordinator ? 'with the coordinator' : 'without a coordinator', () => {
-    let stage: Stage;
-    let first: Instance;
-    before(async () => {
-      stage = await Stage.set({ coordinator });
-      [first = assert.fail()] = await stage.instances(3);
-    });
-    after(() => stage[Symbol.asyncDispose]());
+describe('containers', () => {
+  let stage: Stage;
+  let first: Instance;
+  before(async () => {
+    stage = await Stage.set();
+    [first = assert.fail()] = await stage.instances(3);
+  });
+  after(() => stage[Symbol.asyncDispose]());
 
-    it('docker stop and start fail no request', async (t) => {
-      const since = Date.now();
-      await underLoad(t, stage, { mayFail: 0 }, async () => {
-        await first.stop();
-        await stage.whole({ deadStayDown: false });
-        await first.start();
-      });
-      if (!coordinator) return;
-      const rows = await stage.coordinator.audit(since, { agent: first.agent });
-      const events = ['slot.draining', 'slot.drained', 'app.stopping', 'app.exited', 'slot.released'];
-      assertOrder(rows, [...events, 'agent.left', 'agent.connected', 'slot.claimed', 'slot.ready']);
+  it('docker stop and start fail no request, and the audit tells the story', async (t) => {
+    const since = Date.now();
+    await underLoad(t, stage, { mayFail: 0 }, async () => {
+      await first.stop();
+      await stage.whole();
+      await first.start();
     });
+    const events = [
+      'slot.draining',
+      'slot.drained',
+      'app.stopping',
+      'app.exited',
+      'slot.released',
+      'agent.left',
+    ];
+    const all = [...events, 'agent.connected', 'slot.claimed', 'slot.ready'];
+    assertOrder(await stage.coordinator.audit(since, { agent: first.agent }), all);
+  });
 
-    it('docker restart fails no request', async (t) => {
-      await underLoad(t, stage, { mayFail: 0, deadStayDown: false }, () => first.restart());
+  it('docker restart fails no request', async (t) => {
+    await underLoad(t, stage, { mayFail: 0 }, () => first.restart());
+  });
+
+  it('docker kill costs no more than what was in flight, and the slot is reclaimed', async (t) => {
+    await underLoad(t, stage, { mayFail: 10 }, async () => {
+      await first.kill();
+      await stage.whole();
+      await first.start();
     });
+  });
 
-    it('docker kill costs no more than what was in flight, and its slot is not leaked', async (t) => {
-      await underLoad(t, stage, { mayFail: 10, deadStayDown: false }, async () => {
-        await first.kill();
-        await stage.whole();
-        await first.start();
-      });
-    });
+  it('a claim whose claimant died half way leaves neither lock nor slot', async () => {
+    await stage.haproxy.cli('add server app/claim.node10 127.0.0.1:1');
+    await stage.haproxy.cli(`set server app/node10 addr ${stage.addressAt(9)} port 8080`);
+    await stage.whole({ withinMs: 15_000 });
+  });
 
-    it('a container that was stopped and starts with another address leaves no old slot', async (t) => {
+  everywhere('with the coordinator', 1);
+
+  describe('the coordinator is away', () => {
+    before(() => stage.coordinator.kill());
+    everywhere('without a coordinator', 3);
+  });
+
+  function everywhere(how: string, number: number): void {
+    it(`stopped and started with another address, a container leaves no old slot, ${how}`, async (t) => {
       await underLoad(t, stage, { mayFail: 0, deadStayDown: false }, async () => {
         await first.stop();
-        await first.moveTo(stage.addressAt(1));
+        await first.moveTo(stage.addressAt(number));
         await first.start();
       });
     });
 
-    it('a container that was killed and starts at once with another address leaves no old slot', async (t) => {
+    it(`killed and started with another address, a container leaves no old slot, ${how}`, async (t) => {
       await underLoad(t, stage, { mayFail: 10, deadStayDown: false }, async () => {
         await first.kill();
-        await first.moveTo(stage.addressAt(2));
+        await first.moveTo(stage.addressAt(number + 1));
         await first.start();
       });
     });
 
-    it('a paused container is out of traffic, and has exactly one slot once it goes on', async (t) => {
-      // What it has been sent before HAProxy finds out waits for it, at 20 requests a second.
+    it(`paused, a container is out of traffic, and has exactly one slot once it goes on, ${how}`, async (t) => {
+      // What it has been sent before HAProxy finds out waits for it, 20 requests a second.
       await underLoad(t, stage, { mayFail: 100, deadStayDown: false }, async () => {
         await first.pause();
         await stage.whole();
@@ -67,5 +86,5 @@ for (const coordinator of [true, false]) {
         await until(async () => (await first.ask('/')).ok, { what: 'it answers' });
       });
     });
-  });
-}
+  }
+});

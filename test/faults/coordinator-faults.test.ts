@@ -38,14 +38,14 @@ describe('the coordinator', () => {
   it('back after a kill, it adopts what came and went meanwhile and changes no slot', (t) => adopts(t));
 
   it('killed together with HAProxy, it is not needed to fill the slots again', async (t) => {
-    await underLoad(t, stage, { mayFail: 120, withinMs: 6000 }, async () => {
+    await underLoad(t, stage, { mayFail: 60 * 7, withinMs: 6000 }, async () => {
       await Promise.all([stage.coordinator.kill(), stage.haproxy.kill('SIGKILL')]);
       await stage.haproxy.start();
     });
   });
 
   it('back while the agents fill the slots after a restart, it makes no double', async (t) => {
-    await underLoad(t, stage, { mayFail: 180 }, async () => {
+    await underLoad(t, stage, { mayFail: 60 * 7, withinMs: 6000 }, async () => {
       await stage.haproxy.kill('SIGKILL');
       await Promise.all([stage.haproxy.start(), stage.coordinator.start()]);
     });

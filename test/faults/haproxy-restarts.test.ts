@@ -8,10 +8,10 @@ import type { Instance } from './instance.ts';
 import { Stage } from './stage.ts';
 import { flowing, underLoad } from './under-load.ts';
 
-/** While nothing listens, or no slot is ready yet, requests fail, 60 a second: no more than these. */
-const mayFail = { one: 120, ten: 600 };
-/** The bounds of the promise; agents alone look each 1 to 2 s. */
+/** Agents alone look each 1 to 2 s. */
 const withinMs = { attended: 3000, alone: 6000 };
+/** While nothing listens, or no slot is ready yet, requests fail, 60 a second: for no longer than this. */
+const failuresOf = (restarts: number, bound: number) => 60 * (restarts + bound / 1000);
 
 for (const version of haproxyVersions) {
   const isMain = version === '3.2';
@@ -26,22 +26,26 @@ for (const version of haproxyVersions) {
 
     const everywhere = (how: string, bound: number) => {
       it(`kill -9 and start: all slots are back, ${how}`, async (t) => {
-        await underLoad(t, stage, { mayFail: mayFail.one, withinMs: bound }, async () => {
+        await underLoad(t, stage, { mayFail: failuresOf(1, bound), withinMs: bound }, async () => {
           await stage.haproxy.kill('SIGKILL');
           await stage.haproxy.start();
         });
       });
       if (!isMain) return;
       it(`restart: all slots are back, ${how}`, async (t) => {
-        await underLoad(t, stage, { mayFail: mayFail.one, withinMs: bound }, () => stage.haproxy.restart());
+        await underLoad(t, stage, { mayFail: failuresOf(1, bound), withinMs: bound }, () =>
+          stage.haproxy.restart(),
+        );
       });
       it(`ten restarts in a row: all slots are back, ${how}`, async (t) => {
-        await underLoad(t, stage, { mayFail: mayFail.ten, withinMs: bound }, async () => {
+        await underLoad(t, stage, { mayFail: failuresOf(10, bound), withinMs: bound }, async () => {
           for (let count = 0; count < 10; count += 1) await stage.haproxy.restart();
         });
       });
       it(`reload without a state file: all slots are back, ${how}`, async (t) => {
-        await underLoad(t, stage, { mayFail: mayFail.one, withinMs: bound }, () => stage.haproxy.reload());
+        await underLoad(t, stage, { mayFail: failuresOf(1, bound), withinMs: bound }, () =>
+          stage.haproxy.reload(),
+        );
       });
       it(`reload with a fresh state file fails no request, ${how}`, async (t) => {
         await underLoad(t, stage, { mayFail: 0, withinMs: bound }, async (load) => {
@@ -66,11 +70,16 @@ for (const version of haproxyVersions) {
     if (isMain) {
       it('a state file of before an instance left does not bring it back', async (t) => {
         await saveState(stage);
-        await underLoad(t, stage, { mayFail: mayFail.one, deadStayDown: false }, async () => {
-          await first.stop();
-          await stage.haproxy.kill('SIGKILL');
-          await stage.haproxy.start();
-        });
+        await underLoad(
+          t,
+          stage,
+          { mayFail: failuresOf(1, withinMs.attended), deadStayDown: false },
+          async () => {
+            await first.stop();
+            await stage.haproxy.kill('SIGKILL');
+            await stage.haproxy.start();
+          },
+        );
         await writeFile(stage.stateFile, '');
         await first.start();
         await stage.whole();

@@ -13,8 +13,8 @@ describe('in order', () => {
   let stage: Stage;
   let apps: Instance[];
   before(async () => {
-    // HAProxy checks by TCP only: readiness is the agent's alone here.
-    stage = await Stage.set({ check: 'tcp' });
+    // HAProxy checks by TCP only: readiness is the agent's alone. And it tries nothing again: no order is no luck.
+    stage = await Stage.set({ check: 'tcp', retries: false });
     apps = await stage.instances(3);
   });
   after(() => stage[Symbol.asyncDispose]());
@@ -85,7 +85,7 @@ describe('in order', () => {
   });
 
   it('a rolling replace of all three instances fails no request, short or 2 s long', async (t) => {
-    const load = { longShare: 0.1, longPath: '/slow?ms=2000' };
+    const load = { longShare: 0.1, longPath: '/slow?ms=2000', keepAlive: true };
     await underLoad(t, stage, { mayFail: 0, load, deadStayDown: false }, async () => {
       for (const [index, old] of apps.entries()) {
         const next = await stage.instance(`next-${index + 1}`);

@@ -33,6 +33,8 @@ export interface StageOptions {
   stateFile?: boolean;
   /** How HAProxy checks; default by HTTP, as in examples/haproxy/production.cfg: a frozen app still accepts TCP. */
   check?: 'http' | 'tcp';
+  /** Whether HAProxy tries a request again elsewhere when a connection fails; default true, as in production.cfg. */
+  retries?: boolean;
   /** Of the checks; default `500ms`. */
   inter?: string;
 }
@@ -102,7 +104,7 @@ export class Stage implements AsyncDisposable {
     await ensureBaseImage(engine);
     const network = await fixedNetwork(engine, name);
     const { slots = 10, version = '3.2', masterWorker = false, stateFile = false } = options;
-    const { backends = ['app'], check = 'http', inter = '500ms' } = options;
+    const { backends = ['app'], check = 'http', inter = '500ms', retries = true } = options;
     const count = options.haproxys ?? 1;
     const haproxys = await Promise.all(
       Array.from({ length: count }, () =>
@@ -118,8 +120,10 @@ export class Stage implements AsyncDisposable {
             })),
             inter,
             serverOptions: 'fall 2 rise 1 weight 100',
-            // As in examples/haproxy/production.cfg.
-            defaults: ['option redispatch 1', ...(stateFile ? ['load-server-state-from-file global'] : [])],
+            defaults: [
+              ...(retries ? ['option redispatch 1'] : ['no option redispatch', 'retries 0']),
+              ...(stateFile ? ['load-server-state-from-file global'] : []),
+            ],
             global: stateFile ? [`server-state-file ${join(folder, 'server-state')}`] : [],
           },
         }),
@@ -133,7 +137,12 @@ export class Stage implements AsyncDisposable {
       folder,
       program: join(folder, 'mount', 'berth.mjs'),
       token,
-      env: { HAPROXY_SERVER: serversOf(haproxys), NODE_COUNT: String(slots) },
+      // It does not see Docker: what it knows of the dead, it knows from agents and HAProxy.
+      env: {
+        HAPROXY_SERVER: serversOf(haproxys),
+        NODE_COUNT: String(slots),
+        DOCKER_HOST: `unix://${join(folder, 'no-docker.sock')}`,
+      },
     });
     const stage = new Stage(
       { engine, network, haproxys, haproxy, coordinator },

@@ -3,25 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Answers {
   /** Answers by host name. */
-  readonly hosts: ReadonlyMap<string, number>;
+  readonly hosts: Map<string, number>;
+  ok: number;
   failed: number;
 }
 
-/** Starts to ask, one request after the other; `stop` resolves with what was heard. */
+/** Begins to ask, one request after the other; `stop` resolves with what was heard. */
 export function whoAnswers(url: string, maxSeconds: number): { answers: Answers; stop(): Promise<Answers> } {
-  const hosts = new Map<string, number>();
-  const answers: Answers & { failed: number } = { hosts, failed: 0 };
+  const answers: Answers = { hosts: new Map(), ok: 0, failed: 0 };
   const ending = new AbortController();
   const until = performance.now() + maxSeconds * 1000;
   const run = async () => {
     while (!ending.signal.aborted && performance.now() < until) {
-      try {
-        const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
-        const [host = ''] = (await response.text()).split(' ');
-        if (response.ok) hosts.set(host, (hosts.get(host) ?? 0) + 1);
-        else answers.failed += 1;
-      } catch {
-        answers.failed += 1;
+      const host = await askOnce(url);
+      if (host === undefined) answers.failed += 1;
+      else {
+        answers.ok += 1;
+        answers.hosts.set(host, (answers.hosts.get(host) ?? 0) + 1);
       }
       await delay(5);
     }
@@ -35,4 +33,14 @@ export function whoAnswers(url: string, maxSeconds: number): { answers: Answers;
       return answers;
     },
   };
+}
+
+async function askOnce(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+    const [host] = (await response.text()).split(' ');
+    return response.ok ? host : undefined;
+  } catch {
+    return undefined; // counted as failed
+  }
 }
