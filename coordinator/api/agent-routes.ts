@@ -2,10 +2,10 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { BerthError } from '../../shared/errors.ts';
 import { phaseSchema } from '../../shared/protocol.ts';
 import type { AgentRecord } from '../agents/agent-record.ts';
-import type { ApiContext } from './api-context.ts';
 import { pageItems } from './page.ts';
 import { ok, problems } from './responses.ts';
 import { agentSchema, cursorQuery, limitQuery, pageOf } from './schemas.ts';
+import type { ServiceRoutesContext } from './service-routes.ts';
 import { viewAgent } from './views.ts';
 
 const id = z
@@ -65,8 +65,8 @@ const drain = createRoute({
   },
 });
 
-export function agentRoutes(app: OpenAPIHono, context: ApiContext): void {
-  const { registry, clock, audit } = context;
+export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): void {
+  const { registry, acting, clock, audit } = context;
   const find = (wanted: string): AgentRecord => {
     const record = registry.get(wanted);
     if (record === undefined) throw new BerthError('not-found', `there is no agent ${wanted}`);
@@ -83,7 +83,7 @@ export function agentRoutes(app: OpenAPIHono, context: ApiContext): void {
     return c.json({ items: items.map((record) => viewAgent(record, clock.monotonic())), ...rest }, 200);
   });
   app.openapi(agent, (c) => c.json(viewAgent(find(c.req.valid('param').id), clock.monotonic()), 200));
-  app.openapi(drain, (c) => {
+  app.openapi(drain, async (c) => {
     const record = find(c.req.valid('param').id);
     const { drain: leave, reason } = c.req.valid('json');
     if (!registry.drain(record.id, leave, reason)) {
@@ -92,6 +92,8 @@ export function agentRoutes(app: OpenAPIHono, context: ApiContext): void {
       });
     }
     const { id: agentId, service, container, hostname: host } = record;
+    if (container !== undefined && service !== undefined)
+      await acting.leaveToOperator(service, container, leave);
     const event = leave ? 'agent.drain-requested' : 'agent.return-requested';
     audit.record({
       event,

@@ -64,7 +64,7 @@ const answerSchema = z
   })
   .openapi('AlertAnswer');
 
-const silenceSchema = z
+export const silenceSchema = z
   .object({
     id: z.string(),
     match: z.record(z.string(), z.string()),
@@ -75,7 +75,7 @@ const silenceSchema = z
   })
   .openapi('Silence');
 
-const rowSchema = z
+export const alertRowSchema = z
   .object({
     id: z.string(),
     fingerprint: z.string(),
@@ -130,7 +130,7 @@ const list = createRoute({
       limit: limitQuery(100),
     }),
   },
-  responses: { 200: ok('Rows', pageOf(rowSchema)), ...problems(400, 503) },
+  responses: { 200: ok('Rows', pageOf(alertRowSchema)), ...problems(400, 503) },
 });
 
 const live = createRoute({
@@ -141,7 +141,7 @@ const live = createRoute({
   responses: {
     200: ok(
       'Live alerts',
-      z.object({ items: z.array(rowSchema.extend({ silencedBy: silenceSchema.nullable() })) }),
+      z.object({ items: z.array(alertRowSchema.extend({ silencedBy: silenceSchema.nullable() })) }),
     ),
     ...problems(),
   },
@@ -276,7 +276,7 @@ function viewRow({
   expiresAt,
   endedAt,
   ...rest
-}: InboxRow): z.infer<typeof rowSchema> {
+}: InboxRow): z.infer<typeof alertRowSchema> {
   return {
     ...rest,
     startsAt: instant(startsAt),

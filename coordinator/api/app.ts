@@ -16,6 +16,7 @@ import { metricRoutes } from './metric-routes.ts';
 import { openApiDocument } from './openapi-document.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { problem, problemOf } from './problem.ts';
+import { reportRoutes } from './report-routes.ts';
 import { type ServiceRoutesContext, serviceRoutes } from './service-routes.ts';
 import { slotRoutes } from './slot-routes.ts';
 
@@ -36,6 +37,7 @@ const allRoutes = [
   alertRoutes,
   metricRoutes,
   auditRoutes,
+  reportRoutes,
   eventRoutes,
 ];
 

@@ -9,7 +9,7 @@ import { auditRowSchema, cursorQuery, limitQuery, pageOf } from './schemas.ts';
 import { viewAuditRow } from './views.ts';
 
 const name = z.string().min(1).max(253).optional();
-const instant = z
+export const instant = z
   .string()
   .max(40)
   .refine((text) => !Number.isNaN(Date.parse(text)), 'not a time: write 2026-01-31T12:00:00Z')
@@ -85,11 +85,11 @@ export function auditRoutes(app: OpenAPIHono, context: ApiContext): void {
   });
 }
 
-type Pages = AsyncGenerator<AuditRow[], void>;
+export type Pages = AsyncGenerator<AuditRow[], void>;
 type FirstPage = IteratorResult<AuditRow[], void>;
 
 /** Page by page, as fast as the reader takes them. */
-async function* readPages(log: Audit, filter: AuditFilter): Pages {
+export async function* readPages(log: Audit, filter: AuditFilter): Pages {
   for (let cursor: string | undefined; ; ) {
     const page = await log.query(filter, cursor, 500, 'asc');
     yield page.items;

@@ -9,7 +9,7 @@ import { cursorQuery, limitQuery, pageOf } from './schemas.ts';
 import type { ServiceRoutesContext } from './service-routes.ts';
 
 const origin = z.enum(['file', 'database', 'label']);
-const effectiveSchema = z
+export const effectiveSchema = z
   .object({
     name: z.string(),
     service: z.string(),

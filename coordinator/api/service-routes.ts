@@ -27,7 +27,7 @@ const duration = z
     example: '30m',
   });
 
-const instanceSchema = z
+export const instanceSchema = z
   .object({
     container: z.string(),
     name: z.string(),
@@ -51,7 +51,7 @@ const instanceSchema = z
 const wordSchema = (shape: z.ZodRawShape) =>
   z.object({ ...shape, until: time.nullable(), by: z.string() }).nullable();
 
-const serviceSchema = z
+export const serviceSchema = z
   .object({
     service: z.string(),
     current: z.int().openapi({ description: 'Instances that serve or are on their way to' }),
@@ -68,7 +68,7 @@ const serviceSchema = z
   })
   .openapi('Service');
 
-const decisionSchema = z
+export const decisionSchema = z
   .object({
     service: z.string(),
     policy: z.string(),
@@ -215,13 +215,14 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
     return c.json({ items: items.map((name) => view(find(name))), ...rest }, 200);
   });
   app.openapi(service, (c) => c.json(view(find(c.req.valid('param').name)), 200));
-  app.openapi(scale, (c) => {
+  app.openapi(scale, async (c) => {
     const { name } = c.req.valid('param');
     const { replicas, for: span, by } = c.req.valid('json');
     const state = find(name);
     if (replicas === null) {
       const next = acting.services.change(name, { override: null });
       record('scale.released', by, name, 'the number that was set by hand was taken back');
+      await acting.save();
       return c.json(view(next), 202);
     }
     const active = (acting.loop.instances().get(name) ?? []).filter(isActive).length;
@@ -235,8 +236,8 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
       );
     }
     const end = until(span);
-    // Without a policy nothing else says how many: the number stays when the word has expired.
-    const stays = scaling.policyOf(name) === undefined && end === null;
+    // Where neither a policy nor a label says how many, the number itself is changed, and there is nothing to go back to.
+    const stays = scaling.policyOf(name) === undefined && !acting.isLabelled(state) && end === null;
     const next = acting.services.change(
       name,
       stays
@@ -244,21 +245,24 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
         : { override: { replicas, until: end, by }, wanted: state.wanted ?? active },
     );
     record('scale.set', by, name, `set by hand${span === undefined ? '' : ` for ${span}`}`, replicas);
+    await acting.save();
     return c.json(view(next), 202);
   });
-  app.openapi(pause, (c) => {
+  app.openapi(pause, async (c) => {
     const { name } = c.req.valid('param');
     const { mode, for: span, by } = c.req.valid('json');
     find(name);
     const next = acting.services.change(name, { pause: { mode, until: until(span), by } });
     record('scale.paused', by, name, `${mode}${span === undefined ? '' : ` for ${span}`}`);
+    await acting.save();
     return c.json(view(next), 200);
   });
-  app.openapi(resume, (c) => {
+  app.openapi(resume, async (c) => {
     const { name } = c.req.valid('param');
     find(name);
     const next = acting.services.change(name, { pause: null, override: null });
     record('scale.resumed', 'operator', name, 'pause and override ended');
+    await acting.save();
     return c.json(view(next), 200);
   });
   app.openapi(decisions, (c) => {

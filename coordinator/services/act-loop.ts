@@ -74,6 +74,10 @@ export class ActLoop {
   readonly #parts: ActLoopParts;
   readonly #creations = new RetryBook();
   readonly #starts = new RetryBook();
+  /** Containers that Docker refused to start. */
+  readonly #unstartable = new Set<string>();
+  /** Containers that were made and have not proved to work yet, with their service. */
+  readonly #unproven = new Map<string, string>();
   readonly #busy = new Map<string, { kind: InstanceStep['kind']; done: Promise<void> }>();
   readonly #creating = new Map<string, { active: number; spare: number }>();
   readonly #created = new Map<string, Creation>();
@@ -158,8 +162,10 @@ export class ActLoop {
 
   /** The state with what has expired taken away, and with what labels ask for in view of what there is. */
   #update(state: ServiceState, instances: readonly ServiceInstance[]): ServiceState {
-    const { services, clock, wish } = this.#parts;
-    const current = expireState(state, clock.wall());
+    const { services, fleet, clock, wish } = this.#parts;
+    const expired = expireState(state, clock.wall());
+    const byOperator = expired.byOperator.filter((id) => fleet.fate(id) !== 'gone');
+    const current = byOperator.length === expired.byOperator.length ? expired : { ...expired, byOperator };
     const asked = wish(current, instances);
     if (current === state && asked === undefined) return state;
     const wanted =
@@ -200,11 +206,29 @@ export class ActLoop {
         agents.drain(instance.agent, true, 'it is kept warm');
       }
       if (instance.serving && (instance.startAgeMs ?? 0) > settledMs) this.#starts.succeeded(instance.id);
+      this.#prove(instance);
     }
     const ids = new Set(all.map(({ id }) => id));
     this.#starts.keep(ids);
+    for (const id of this.#unstartable) if (!ids.has(id)) this.#unstartable.delete(id);
+    for (const id of this.#unproven.keys()) if (fleet.fate(id) === 'gone') this.#unproven.delete(id);
     // One that was just made is not in the listing yet.
     for (const id of spares) if (fleet.fate(id) === 'gone') spares.delete(id);
+  }
+
+  /** A creation has succeeded only when what was made works: what ends before would be made again without end. */
+  #prove(instance: ServiceInstance): void {
+    const service = this.#unproven.get(instance.id);
+    if (service === undefined || this.#busy.has(instance.id)) return;
+    if (instance.serving || (isSpare(instance) && instance.registered)) this.#creations.succeeded(service);
+    else if (instance.state === 'exited' || instance.state === 'dead')
+      this.#creations.failed(
+        service,
+        `${instance.name} ended before it served`,
+        this.#parts.clock.monotonic(),
+      );
+    else return;
+    this.#unproven.delete(instance.id);
   }
 
   #needsSessions(state: ServiceState): boolean {
@@ -241,7 +265,11 @@ export class ActLoop {
       busy: new Map([...this.#busy].map(([id, { kind }]) => [id, kind])),
       creating: this.#creating.get(service) ?? { active: 0, spare: 0 },
       creatable: this.#creatable(state, now),
-      startable: ({ id }) => this.#starts.waits(id, now) === undefined,
+      startWait: ({ id }) => {
+        const waits = this.#starts.waits(id, now);
+        if (waits === undefined) return undefined;
+        return { why: describeWait(waits), crashed: !this.#unstartable.has(id) };
+      },
       unhealthyAfterMs,
       drainDeadlineMs: rule.drainDeadlineMs,
       orderVictims: rule.orderVictims,
@@ -259,10 +287,7 @@ export class ActLoop {
       };
     const waits = this.#creations.waits(service, now);
     if (waits === undefined) return { possible: true };
-    return {
-      possible: false,
-      why: `the last try failed (${waits.reason}); the next one is in ${Math.ceil(waits.forMs / 1000)} s`,
-    };
+    return { possible: false, why: describeWait(waits) };
   }
 
   #launch(
@@ -302,12 +327,13 @@ export class ActLoop {
 
   #succeeded(step: Exclude<InstanceStep, { kind: 'hold' }>, service: string, done: Done): void {
     if (step.kind === 'create') {
-      this.#creations.succeeded(service);
+      this.#unproven.set(done.container, service);
       this.#created.set(service, 'succeeded');
     }
     // Each start counts against the next one until it has served for a while: that is what a crash loop looks like.
     if (step.kind === 'start' || step.kind === 'create') {
-      this.#starts.failed(done.container, 'it was started a moment ago', this.#parts.clock.monotonic());
+      this.#starts.failed(done.container, 'it ended soon after its start', this.#parts.clock.monotonic());
+      this.#unstartable.delete(done.container);
     }
     this.#tell(
       step,
@@ -324,7 +350,10 @@ export class ActLoop {
     if (step.kind === 'create') {
       this.#creations.failed(service, why, now);
       this.#created.set(service, 'failed');
-    } else if (step.kind === 'start') this.#starts.failed(step.id, why, now);
+    } else if (step.kind === 'start') {
+      this.#starts.failed(step.id, why, now);
+      this.#unstartable.add(step.id);
+    }
     const code = isBerthError(error) ? error.code : undefined;
     const about = 'id' in step ? { container: step.id } : {};
     this.#tell(
@@ -369,3 +398,6 @@ export class ActLoop {
       this.#say({ event: 'service.held', actor: 'coordinator', service, reason, outcome: 'held' });
   }
 }
+
+const describeWait = ({ reason, forMs }: { reason: string; forMs: number }): string =>
+  `the last try failed (${reason}); the next one is in ${Math.ceil(forMs / 1000)} s`;

@@ -43,10 +43,12 @@ function amountOf(amount: Amount, of: number): number {
 /** An instance as the deciding half sees it. */
 export function observationOf(instance: ServiceInstance): InstanceObservation {
   const { id, host, serving, startAgeMs, notServingMs, sessions } = instance;
+  // One that fails its container's own check may still get traffic, and is the first that can be spared.
+  const isWell = serving && instance.health !== 'unhealthy';
   return {
     id,
     phase: phaseOf(instance),
-    ready: instance.phase === undefined && instance.health === 'none' && !serving ? null : serving,
+    ready: instance.phase === undefined && instance.health === 'none' && !serving ? null : isWell,
     startAgeMs,
     readyChangedAgeMs: serving ? startAgeMs : Math.min(notServingMs, startAgeMs ?? notServingMs),
     sessions,

@@ -17,9 +17,10 @@ import { Fleet } from './fleet.ts';
 import { FleetAgents } from './fleet-agents.ts';
 import { type Boundary, InstanceExecutor } from './instance-executor.ts';
 import { LabelWatcher } from './label-watcher.ts';
-import { readLabelWish } from './label-wishes.ts';
+import { hasLabelWish, readLabelWish } from './label-wishes.ts';
 import { isActive } from './service-instance.ts';
 import { ServiceSaver } from './service-saver.ts';
+import type { ServiceState } from './service-state.ts';
 import { Services } from './services.ts';
 import { SpecKeeper } from './spec-keeper.ts';
 
@@ -127,6 +128,23 @@ export class Acting {
         active: instances.filter(isActive).length,
       };
     });
+  }
+
+  /** Writes down what an operator has said, before the answer that it was heard. */
+  save(): Promise<void> {
+    return this.#saver.save();
+  }
+
+  /** An operator has taken a container out of traffic, and until it is given back it is left alone. */
+  async leaveToOperator(service: string, container: string, left: boolean): Promise<void> {
+    const others = (this.services.get(service)?.byOperator ?? []).filter((id) => id !== container);
+    this.services.change(service, { byOperator: left ? [...others, container] : others });
+    await this.#saver.save();
+  }
+
+  /** Whether labels say how many instances a service should have. */
+  isLabelled(state: ServiceState): boolean {
+    return hasLabelWish(state, this.#labels(state.service));
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -39,6 +39,8 @@ type On<K extends InstanceStep['kind']> = Extract<InstanceStep, { kind: K }>;
 
 export class InstanceExecutor {
   readonly #parts: ExecutorParts;
+  /** Instances that are being made and need not be listed yet. */
+  readonly #coming = new Set<{ service: string; host: string }>();
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
@@ -56,10 +58,8 @@ export class InstanceExecutor {
   ): Promise<Done> {
     const { boundary, fleet } = this.#parts;
     boundary(`${step.kind}.before`);
-    const done =
-      step.kind === 'create'
-        ? await this.#create(step, state, signal)
-        : await this.#change(step, required(instance), signal);
+    if (step.kind === 'create') return this.#place(step, state, signal);
+    const done = await this.#change(step, required(instance), signal);
     boundary(`${step.kind}.after`);
     if (step.kind !== 'drain' && step.kind !== 'undrain') await fleet.lookAgain(done.host, signal);
     return done;
@@ -120,14 +120,36 @@ export class InstanceExecutor {
     if (step.remove) await client.remove(instance.id, {}, signal).catch(unless(isNotFound));
   }
 
-  async #create(step: On<'create'>, { service, spec }: ServiceState, signal: AbortSignal): Promise<Done> {
-    const { fleet, log, spares, boundary } = this.#parts;
+  /** Creates on a host that is chosen in view of what else is being created. */
+  async #place(step: On<'create'>, state: ServiceState, signal: AbortSignal): Promise<Done> {
+    const { fleet, boundary } = this.#parts;
+    const { service } = state;
+    const taken = [...this.#coming].filter((each) => each.service === service).map(({ host }) => host);
+    const host = fleet.chooseHost(service, taken);
+    if (host === undefined) throw new BerthError('docker.unavailable', 'no Docker host answers');
+    const place = { service, host };
+    this.#coming.add(place);
+    try {
+      const done = await this.#create(step, state, host, signal);
+      boundary('create.after');
+      await fleet.lookAgain(host, signal);
+      return done;
+    } finally {
+      this.#coming.delete(place);
+    }
+  }
+
+  async #create(
+    step: On<'create'>,
+    { service, spec }: ServiceState,
+    host: string,
+    signal: AbortSignal,
+  ): Promise<Done> {
+    const { log, spares, boundary } = this.#parts;
     if (spec === null)
       throw new BerthError('docker.not-cloneable', `there is no spec of ${service}`, {
         hint: 'run one instance of it by hand',
       });
-    const host = fleet.chooseHost(service);
-    if (host === undefined) throw new BerthError('docker.unavailable', 'no Docker host answers');
     const client = this.#client(host);
     const made = await createFromSpec(client, spec, {
       service,

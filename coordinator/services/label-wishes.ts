@@ -12,18 +12,24 @@ export interface LabelWish {
   reason: string;
 }
 
-/** Undefined: the labels do not say. `settings` are those of the instances, in no order. */
+/** Whether labels say how many. `settings` are those of the instances, in no order. */
+export function hasLabelWish(state: ServiceState, settings: readonly LabelSettings[]): boolean {
+  return labelsInForce(state, settings).some(
+    ({ availability, min, max }) => availability === true || min !== undefined || max !== undefined,
+  );
+}
+
+/** Undefined: the labels do not say, or no other number than now. */
 export function readLabelWish(
   state: ServiceState,
   instances: readonly ServiceInstance[],
   settings: readonly LabelSettings[],
 ): LabelWish | undefined {
-  const stored = state.spec === null ? [] : [readLabels(state.spec.config.Labels ?? {}).settings];
-  const labels = settings.length > 0 ? settings : stored;
+  if (!hasLabelWish(state, settings)) return undefined;
+  const labels = labelsInForce(state, settings);
   const min = first(labels, 'min');
   const max = first(labels, 'max');
   const available = labels.some(({ availability }) => availability === true);
-  if (!available && min === undefined && max === undefined) return undefined;
   const active = instances.filter((instance) => isActive(instance) && !instance.byOperator);
   const before = state.wanted;
   // Fewer than before have ended and come back. More than before were started by hand, if they are not our clones.
@@ -37,6 +43,11 @@ export function readLabelWish(
   ].filter((text) => text !== '');
   const why = available ? [`berth.availability keeps ${present}`, ...bounds] : bounds;
   return { wanted, reason: why.join(', ') };
+}
+
+function labelsInForce(state: ServiceState, settings: readonly LabelSettings[]): readonly LabelSettings[] {
+  if (settings.length > 0) return settings;
+  return state.spec === null ? [] : [readLabels(state.spec.config.Labels ?? {}).settings];
 }
 
 function first<K extends keyof LabelSettings>(

@@ -17,6 +17,12 @@ import {
   type ServiceInstance,
 } from './service-instance.ts';
 
+export interface StartWait {
+  why: string;
+  /** It started and ended. A new one would do the same, so none is made in its place while it waits. */
+  crashed: boolean;
+}
+
 export interface ServicePlanning {
   instances: readonly ServiceInstance[];
   /** How many should serve. */
@@ -31,8 +37,8 @@ export interface ServicePlanning {
   creating: { active: number; spare: number };
   /** False when a clone cannot be made now (no spec, back-off after a failure, no capacity). */
   creatable: { possible: true } | { possible: false; why: string };
-  /** Stopped instances that may be started again; a crash loop waits. */
-  startable: (instance: ServiceInstance) => boolean;
+  /** Why a stopped instance is not started again yet; undefined when it may be. */
+  startWait: (instance: ServiceInstance) => StartWait | undefined;
   /** A running instance may be without traffic for this long before it counts as unhealthy. */
   unhealthyAfterMs: number;
   /** A drain is not waited for any longer than this. */
@@ -100,11 +106,13 @@ function planUp(
   missing: number,
   replacing: boolean,
 ): InstanceStep[] {
-  const { busy, creatable, startable, wanted } = planning;
+  const { busy, creatable, startWait, wanted } = planning;
   const idle = instances.filter((instance) => !busy.has(instance.id));
   const spares = idle.filter((instance) => isSpare(instance) && !isParked(instance));
   const parked = idle.filter(isParked);
-  const stopped = idle.filter((instance) => isLeft(instance) && startable(instance));
+  const left = idle.filter(isLeft);
+  const stopped = left.filter((instance) => startWait(instance) === undefined);
+  const crashed = left.filter((instance) => startWait(instance)?.crashed === true);
   const reason = replacing ? 'an unhealthy instance is replaced' : `${wanted} wanted`;
   const on = ({ id, name }: ServiceInstance) => ({ id, name, reason });
   const reused: InstanceStep[] = [
@@ -114,7 +122,13 @@ function planUp(
   ].slice(0, missing);
   // One that is just being parked can be had back in a moment, sooner than a new one.
   const parking = instances.filter(({ id }) => busy.get(id) === 'park').length;
-  const toCreate = missing - reused.length - parking;
+  const uncovered = missing - reused.length - parking;
+  const waiting = crashed.slice(0, Math.max(0, uncovered)).map((instance): InstanceStep => {
+    const why = startWait(instance)?.why ?? '';
+    return { kind: 'hold', reason: `${instance.name} is wanted, but ${why}` };
+  });
+  reused.push(...waiting);
+  const toCreate = uncovered - waiting.length;
   if (toCreate <= 0) return reused;
   if (!creatable.possible) {
     return [...reused, { kind: 'hold', reason: `${toCreate} more wanted, but ${creatable.why}` }];

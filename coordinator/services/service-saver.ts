@@ -16,6 +16,7 @@ export class ServiceSaver {
   readonly #log: Log;
   readonly #clock: Clock;
   #loaded = false;
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(parts: { services: Services; store: Store; log: Log; clock: Clock }) {
     this.#services = parts.services;
@@ -49,7 +50,14 @@ export class ServiceSaver {
     }
   }
 
-  async save(): Promise<void> {
+  /** Writes what has changed; what a database that is away did not take is written later. One after the other. */
+  save(): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#save());
+    return this.#saving;
+  }
+
+  async #save(): Promise<void> {
+    if (!this.#loaded) return;
     const changes = this.#services.takeUnsaved();
     if (changes.length === 0) return;
     try {

@@ -37,7 +37,7 @@ const planning = (over: Partial<ServicePlanning>): ServicePlanning => ({
   busy: new Map(),
   creating: { active: 0, spare: 0 },
   creatable: { possible: true },
-  startable: () => true,
+  startWait: () => undefined,
   unhealthyAfterMs: 30_000,
   drainDeadlineMs: 60_000,
   orderVictims: (instances) => instances,
@@ -69,5 +69,19 @@ describe('a plan while steps are under way', () => {
       }),
     );
     assert.deepEqual(steps, []);
+  });
+
+  it('makes no further one while one that crashed waits to be started again, and says so', () => {
+    const stopped = instance('a', { state: 'exited', phase: undefined, serving: false });
+    const startWait = () => ({ why: 'it ended after 2 s; the next one is in 4 s', crashed: true });
+    assert.deepEqual(planInstances(planning({ instances: [stopped], startWait })), [
+      { kind: 'hold', reason: 'a is wanted, but it ended after 2 s; the next one is in 4 s' },
+    ]);
+    const broken = () => ({ why: 'its volume is gone', crashed: false });
+    assert.deepEqual(
+      planInstances(planning({ instances: [stopped], startWait: broken })).map(({ kind }) => kind),
+      ['create'],
+      'one that cannot be started is replaced',
+    );
   });
 });

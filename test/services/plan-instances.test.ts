@@ -41,7 +41,7 @@ function plan(instances: readonly ServiceInstance[], over: Partial<ServicePlanni
     busy: new Map(),
     creating: { active: 0, spare: 0 },
     creatable: { possible: true },
-    startable: () => true,
+    startWait: () => undefined,
     unhealthyAfterMs: 30_000,
     drainDeadlineMs: 60_000,
     orderVictims: (candidates) =>
