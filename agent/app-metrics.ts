@@ -80,7 +80,7 @@ export class AppMetrics {
     const { name } = source;
     const timeout = AbortSignal.timeout(this.#settings.timeout);
     try {
-      const body = await this.#read(source, AbortSignal.any([signal, timeout]));
+      const body = await this.#read(source, timeout);
       const value = selectMetric(body, source.selector);
       this.#samples.set(name, { value, at: this.#clock.monotonic() });
       if (this.#failing.delete(name)) {

@@ -106,7 +106,11 @@ export class Heartbeat {
       },
     });
     this.#session = session;
-    const done = AbortSignal.any([signal, over.signal]);
+    // Not AbortSignal.any: what it makes of a signal that lives as long as the agent is never quite freed.
+    const onAbort = () => over.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) over.abort();
+    const done = over.signal;
     while (!done.aborted) {
       const paceMs = this.#paceMs;
       if (paceMs !== undefined) {
@@ -120,6 +124,7 @@ export class Heartbeat {
       }
       await this.#wakeup.sleep(clock, (paceMs ?? 60_000) * (0.9 + 0.2 * Math.random()), done);
     }
+    signal.removeEventListener('abort', onAbort);
     if (signal.aborted) session.drop('the agent ends');
     this.#session = undefined;
     return welcomed;

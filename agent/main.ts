@@ -45,6 +45,7 @@ async function withConfig(invocation: Working): Promise<number> {
   const log = createLog(config.agent.logLevel, identity.id);
   for (const warning of warnings) log.warn({ event: 'config.doubted' }, warning);
   surviveFaults(log);
+  keepMemorySmall();
   if (invocation.kind === 'wrap') return wrap(invocation, config, identity, log);
   return sidecar(config, identity, invocation.kind === 'guarded', log);
 }
@@ -60,6 +61,13 @@ function surviveFaults(log: Log): void {
   process.on('uncaughtException', (error) => {
     log.error({ event: 'agent.faulted', error: error.stack }, `a fault in the agent: ${error.message}`);
   });
+}
+
+/** Once it has started, and every minute. */
+function keepMemorySmall(): void {
+  const trim = async () => (await import('./trim-memory.ts')).trimMemory();
+  setTimeout(trim, 3000).unref();
+  setInterval(trim, 60_000).unref();
 }
 
 async function health(config: Config): Promise<number> {
