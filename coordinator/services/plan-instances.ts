@@ -110,7 +110,7 @@ function planUp(
   const idle = instances.filter((instance) => !busy.has(instance.id));
   const spares = idle.filter((instance) => isSpare(instance) && !isParked(instance));
   const parked = idle.filter(isParked);
-  const left = idle.filter(isLeft);
+  const left = idle.filter((instance) => isLeft(instance) && !isHalfMade(instance));
   const stopped = left.filter((instance) => startWait(instance) === undefined);
   const crashed = left.filter((instance) => startWait(instance)?.crashed === true);
   const reason = replacing ? 'an unhealthy instance is replaced' : `${wanted} wanted`;
@@ -242,11 +242,19 @@ function planStopped(
   wanted: number,
 ): InstanceStep[] {
   const enough = instances.filter(isActive).length >= wanted;
-  if (!enough) return [];
   return instances
     .filter((instance) => isLeft(instance) && instance.clone && !planning.busy.has(instance.id))
-    .map(({ id, name }) => ({ kind: 'remove', id, name, reason: 'it has stopped and is not wanted' }));
+    .filter((instance) => enough || isHalfMade(instance))
+    .map((instance) => ({
+      kind: 'remove',
+      id: instance.id,
+      name: instance.name,
+      reason: isHalfMade(instance) ? 'it was not finished' : 'it has stopped and is not wanted',
+    }));
 }
+
+/** A clone whose coordinator died while it made it: it may lack some of its networks. */
+const isHalfMade = (instance: ServiceInstance): boolean => instance.clone && instance.state === 'created';
 
 /** Stopped, or created and then forgotten by a coordinator that died. */
 function isLeft(instance: ServiceInstance): boolean {

@@ -81,11 +81,12 @@ describe('too few', () => {
   test('what is being created counts', () => {
     assert.deepEqual(kinds(plan([instance('a')], { creating: { active: 2, spare: 0 } })), []);
   });
-  test('a container that was created a moment ago is left to its creator, an old one is started', () => {
+  test('a container that was created a moment ago is left to its creator, a clone that was not finished is made anew', () => {
     const created = (createdAgeMs: number) =>
       instance('new', { state: 'created', serving: false, phase: undefined, createdAgeMs });
     assert.deepEqual(kinds(plan([created(100)], { wanted: 1, creating: { active: 1, spare: 0 } })), []);
-    assert.deepEqual(kinds(plan([created(20_000)], { wanted: 1 })), ['start new']);
+    assert.deepEqual(kinds(plan([created(20_000)], { wanted: 1 })), ['create', 'remove new']);
+    assert.deepEqual(kinds(plan([{ ...created(20_000), clone: false }], { wanted: 1 })), ['start new']);
   });
   test('one that is just being parked is waited for', () => {
     const spare = instance('spare', drained);
