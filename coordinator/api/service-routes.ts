@@ -48,7 +48,7 @@ export const instanceSchema = z
   })
   .openapi('Instance');
 
-const wordSchema = (shape: z.ZodRawShape) =>
+const wordSchema = <S extends z.ZodRawShape>(shape: S) =>
   z.object({ ...shape, until: time.nullable(), by: z.string() }).nullable();
 
 export const serviceSchema = z

@@ -14,6 +14,8 @@ export interface ApiOptions {
   token: string | undefined;
 }
 
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
 const requestMs = 10_000;
 
 /** Where the coordinator is: `given`, else BERTH_URL, else on this machine at the port of BERTH_LISTEN. */
@@ -93,12 +95,36 @@ export class ApiClient {
     }
   }
 
+  /** Asks for something to be done. @throws as `get` */
+  async send<T extends z.ZodType>(
+    method: Method,
+    path: string,
+    schema: T,
+    body?: object,
+  ): Promise<z.infer<T>> {
+    const response = await this.fetch(path, requestMs, { method, body });
+    if (!response.ok) throw await problemError(path, response);
+    return response.status === 204 ? schema.parse(undefined) : this.#parse(path, response, schema);
+  }
+
   /** The bare response, whatever its status. @throws BerthError `coordinator.unreachable` */
-  async fetch(path: string, deadlineMs = requestMs): Promise<Response> {
-    const headers: Record<string, string> =
-      this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
+  async fetch(
+    path: string,
+    deadlineMs = requestMs,
+    { method = 'GET', body }: { method?: Method; body?: object | undefined } = {},
+  ): Promise<Response> {
+    const headers: Record<string, string> = {
+      ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const text = body === undefined ? {} : { body: JSON.stringify(body) };
     try {
-      return await fetch(this.url + path, { headers, signal: AbortSignal.timeout(deadlineMs) });
+      return await fetch(this.url + path, {
+        method,
+        headers,
+        ...text,
+        signal: AbortSignal.timeout(deadlineMs),
+      });
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
       throw new BerthError(

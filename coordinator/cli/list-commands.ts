@@ -108,14 +108,17 @@ const auditColumns: Column<AuditRow>[] = [
   { title: 'REASON', cell: (row) => row.reason },
 ];
 
+/** `csv` and `all-json`: every row that matches, oldest first. */
+export type AuditFormat = Format | 'csv' | 'all-json';
+
 export async function listAudit(
-  { api, output, format }: Omit<Listing, 'format'> & { format: Format | 'csv' },
+  { api, output, format }: Omit<Listing, 'format'> & { format: AuditFormat },
   filter: Record<string, string>,
   most: number,
 ): Promise<void> {
   const query = new URLSearchParams(filter);
-  if (format === 'csv') {
-    query.set('format', 'csv');
+  if (format === 'csv' || format === 'all-json') {
+    query.set('format', format === 'csv' ? 'csv' : 'json');
     await copyExport(api, output, query);
     return;
   }

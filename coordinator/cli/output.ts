@@ -8,6 +8,10 @@ export interface Output {
 
 export type Format = 'table' | 'json';
 
+export function writeJson(output: Output, value: unknown): void {
+  output.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
 export function writeList<T>(
   output: Output,
   format: Format,
@@ -15,6 +19,6 @@ export function writeList<T>(
   columns: readonly Column<T>[],
   whenEmpty: string,
 ): void {
-  if (format === 'json') output.write(`${JSON.stringify({ items }, null, 2)}\n`);
+  if (format === 'json') writeJson(output, { items });
   else output.write(items.length === 0 ? `${whenEmpty}\n` : formatTable(items, columns));
 }

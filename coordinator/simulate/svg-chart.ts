@@ -3,7 +3,7 @@
 import type { Compared } from './comparison.ts';
 import type { Sample } from './simulate.ts';
 import { chartTop, formatMoment } from './text-chart.ts';
-import type { Disturbance, Trace } from './trace.ts';
+import { causes, type Disturbance, type Trace } from './trace.ts';
 
 const width = 960;
 const panelHeight = 220;
@@ -80,12 +80,6 @@ function formatPanel({ title, simulation }: Compared, trace: Trace, top: number,
     `<path class="wanted" d="${steps(samples, ({ desired }) => desired, xOf, yOf, trace.durationMs)}"/>`,
   ].join('\n');
 }
-
-const causes: Readonly<Record<Disturbance['kind'], string>> = {
-  away: 'sources away',
-  partial: 'half of the numbers missing',
-  restart: 'restart',
-};
 
 function shade({ kind, fromMs, toMs }: Disturbance, xOf: (t: number) => number, y: number): string {
   const x = xOf(fromMs);

@@ -3,8 +3,10 @@
 //
 //    12 ┤            ━━━━━━━━━
 //       │           •█████████•
-//     0 ┼───────────
+//     0 ┼────╳╳╳────
+//        ╳: the time in which something is wrong
 import type { Sample, Simulation } from './simulate.ts';
+import { causes, type Trace } from './trace.ts';
 
 const width = 72;
 const height = 12;
@@ -15,10 +17,16 @@ type Column = { readonly needed: number; readonly desired: number; readonly read
 /** `top`: the value at the upper edge, so that several charts can have the same. */
 export function formatTextChart(
   { samples }: Pick<Simulation, 'samples'>,
-  durationMs: number,
+  { durationMs, disturbances }: Pick<Trace, 'durationMs' | 'disturbances'>,
   top = chartTop([samples]),
 ): string {
   const columns = columnsOf(samples, durationMs);
+  const isWrong = (column: number) => {
+    const [from, to] = [(column * durationMs) / width, ((column + 1) * durationMs) / width];
+    return disturbances.some(({ fromMs, toMs }) => fromMs < to && toMs > from);
+  };
+  const axis = Array.from({ length: width }, (_, column) => (isWrong(column) ? '╳' : '─')).join('');
+  const wrong = disturbances.length === 0 ? '' : `  ╳ ${causes[disturbances[0]?.kind ?? 'away']}`;
   const label = Math.max(3, String(top).length);
   const lines = Array.from({ length: height }, (_, index) => {
     const row = height - 1 - index;
@@ -29,9 +37,9 @@ export function formatTextChart(
   });
   return [
     ...lines,
-    `${'0'.padStart(label)} ┼${'─'.repeat(width)}`,
+    `${'0'.padStart(label)} ┼${axis}`,
     `${' '.repeat(label + 2)}${timeAxis(durationMs)}`,
-    `${' '.repeat(label + 2)}█ ready  ━ wanted  • load, in instances that it needs`,
+    `${' '.repeat(label + 2)}█ ready  ━ wanted  • load, in instances that it needs${wrong}`,
     '',
   ].join('\n');
 }
@@ -70,12 +78,9 @@ function cellAt({ needed, desired, ready }: Column, row: number, top: number): s
 }
 
 function timeAxis(durationMs: number): string {
-  const marks = [0, 0.25, 0.5, 0.75, 1].map((share) => formatMoment(share * durationMs));
-  const gaps = width / 4;
-  return marks
-    .map((mark, index) => (index === marks.length - 1 ? mark : mark.padEnd(gaps)))
-    .join('')
-    .trimEnd();
+  const marks = [0, 0.25, 0.5, 0.75].map((share) => formatMoment(share * durationMs).padEnd(width / 4));
+  const end = formatMoment(durationMs);
+  return marks.join('').slice(0, width - end.length) + end;
 }
 
 /** `90s`, `2:30` minutes or `6h`. */

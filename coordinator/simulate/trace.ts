@@ -26,6 +26,13 @@ export type Disturbance = {
   readonly toMs: number;
 };
 
+/** What a disturbance is called in charts. */
+export const causes: Readonly<Record<Disturbance['kind'], string>> = {
+  away: 'sources away',
+  partial: 'half of the numbers missing',
+  restart: 'restart',
+};
+
 export type Trace = {
   readonly name: string;
   readonly durationMs: number;
