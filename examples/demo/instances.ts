@@ -18,11 +18,22 @@ export interface Instance {
   logs(): Promise<string>;
 }
 
+export interface DemoEngine {
+  /** As `DOCKER_HOST` takes it. */
+  readonly host: string;
+  /** Names of the demo's containers, running ones only. */
+  running(): Promise<string[]>;
+  /** `docker rm -f` */
+  remove(name: string): Promise<void>;
+}
+
 export interface Host {
   /** For people. */
   readonly kind: string;
   /** Where HAProxy and the coordinator listen so that instances and this process reach them. */
   readonly address: string;
+  /** The Docker Engine for the coordinator to act on; undefined where the instances are processes. */
+  readonly engine: DemoEngine | undefined;
   instance(name: string, env: Readonly<Record<string, string>>): Instance;
   close(): Promise<void>;
 }
@@ -55,9 +66,20 @@ async function dockerHost(agentFile: string, folder: string): Promise<Host> {
   return {
     kind: `containers in a Docker Engine (${engine.host})`,
     address: network.gateway,
+    engine: {
+      host: engine.host,
+      running: async () =>
+        (await engine.run(['ps', '--filter', `network=${name}`, '--format', '{{.Names}}']))
+          .split('\n')
+          .filter((line) => line !== ''),
+      remove: async (container) => void (await engine.run(['rm', '-f', container])),
+    },
     instance: (instance, env) =>
       container(engine, network.name, `${name}-${instance}`, instance, folder, env),
-    close: () => engine.stop(),
+    close: async () => {
+      // Clones carry the label of the one they were made from, so all of them go with the engine's own clean-up.
+      await engine.stop();
+    },
   };
 }
 
@@ -101,6 +123,7 @@ function processHost(agentFile: string): Host {
   return {
     kind: 'processes of this machine',
     address: '127.0.0.1',
+    engine: undefined,
     instance: (name, env) => {
       const made = localProcess(agentFile, name, env);
       instances.push(made);

@@ -69,7 +69,7 @@ try {
   closers.unshift(() => host.close());
   tell(`  instances are ${host.kind}`);
   const stage = await timed('HAProxy is up', () =>
-    setStage(host.address, folder, join(root, 'dist', 'berth.mjs')),
+    setStage(host.address, folder, join(root, 'dist', 'berth.mjs'), host.engine?.host),
   );
   closers.unshift(() => stage.close());
   await timed('the coordinator is up', () => stage.startCoordinator());
@@ -102,7 +102,7 @@ try {
   }, 250);
   closers.unshift(async () => clearInterval(draw));
 
-  const results = await playStory({ stage, load, instances, tell });
+  const results = await playStory({ stage, load, instances, tell, engine: host.engine });
   const broken = results.flatMap((result) => result.broken.map((promise) => `${result.title}: ${promise}`));
   tell('');
   const sent = results.reduce((sum, result) => sum + result.sent, 0);

@@ -21,13 +21,20 @@ export interface Stage {
   /** Addresses of ready slots, read from HAProxy itself. */
   readyAddresses(): Promise<string[]>;
   coordinatorOutput(): string;
+  /** A call of the API that must succeed; the answer's JSON. */
+  call(method: 'GET' | 'PUT', path: string, body?: object): Promise<unknown>;
   close(): Promise<void>;
 }
 
 const slotCount = 10;
 
 /** `address` is where HAProxy and the coordinator listen; `folder` keeps the database. */
-export async function setStage(address: string, folder: string, program: string): Promise<Stage> {
+export async function setStage(
+  address: string,
+  folder: string,
+  program: string,
+  dockerHost: string | undefined,
+): Promise<Stage> {
   const haproxy = await startHaproxy({
     address,
     config: {
@@ -57,6 +64,7 @@ export async function setStage(address: string, folder: string, program: string)
       ...common,
       BERTH_LISTEN: `${address}:${port}`,
       BERTH_DATABASE: `sqlite:${join(folder, 'berth.db')}`,
+      ...(dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost }),
     };
     coordinator = await startProcess(process.execPath, [program, 'serve'], { env, name: 'berth serve' });
     const started = coordinator;
@@ -92,6 +100,20 @@ export async function setStage(address: string, folder: string, program: string)
       }
     },
     readyAddresses: async () => readyAddresses(await haproxy.cli('show stat')),
+    call: async (method, path, body) => {
+      const json =
+        body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { ...headers, 'content-type': 'application/json' } };
+      const response = await fetch(`${apiUrl}${path}`, {
+        method,
+        headers,
+        signal: AbortSignal.timeout(5000),
+        ...json,
+      });
+      if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+      return response.json();
+    },
     coordinatorOutput: () => past + (coordinator?.output() ?? ''),
     close: async () => {
       await coordinator?.stop();

@@ -1,9 +1,9 @@
 // The story, step by step. Each step does something to the system, waits until it is whole again, and says how long that
 // took and how many requests were sent and failed meanwhile. A promise that is not kept is an error of the step; the
 // story goes on and the demo ends with a non-zero code.
-import type { Load } from '../../test/bench/load.ts';
+import { type Load, startLoad } from '../../test/bench/load.ts';
 import { until } from '../../test/bench/wait.ts';
-import type { Instance } from './instances.ts';
+import type { DemoEngine, Instance } from './instances.ts';
 import type { Stage } from './stage.ts';
 
 export interface StepResult {
@@ -29,13 +29,19 @@ export interface StoryContext {
   load: Load;
   instances: readonly Instance[];
   tell(line: string): void;
+  /** Undefined: nothing can be scaled. */
+  engine: DemoEngine | undefined;
 }
 
 const wholeMs = 30_000;
 
 export async function playStory(context: StoryContext): Promise<StepResult[]> {
   const results: StepResult[] = [];
-  for (const step of steps(context)) {
+  const all = [
+    ...steps(context),
+    ...(context.engine === undefined ? [] : scalingSteps(context, context.engine)),
+  ];
+  for (const step of all) {
     context.tell('');
     context.tell(`▶ ${step.title}`);
     const counts = context.load.mark(step.title);
@@ -182,6 +188,91 @@ function steps({ stage, instances, load, tell }: StoryContext): Step[] {
         tell(`  three slots are back ${seconds(back)} after HAProxy answers`);
         await stage.startCoordinator();
         await flowing();
+      },
+    },
+  ];
+}
+
+/** Four sessions at a time for each instance, three to six of them; down again soon, so that the story is short. */
+const policy = {
+  service: 'shop',
+  minReplicas: 3,
+  maxReplicas: 6,
+  metrics: [
+    {
+      name: 'sessions',
+      source: { type: 'haproxy', what: 'sessions', backend: 'app' },
+      target: { type: 'AverageValue', averageValue: 4 },
+    },
+  ],
+  behavior: { scaleDown: { stabilizationWindowSeconds: 5 } },
+};
+
+function scalingSteps({ stage, load, tell }: StoryContext, engine: DemoEngine): Step[] {
+  const ready = (count: number, what: string) =>
+    until(async () => (await stage.readyAddresses()).length === count, {
+      what,
+      deadlineMs: 60_000,
+      everyMs: 20,
+    });
+  const why = async () => {
+    const { items } = (await stage.call('GET', '/api/v1/decisions?service=shop&limit=1')) as {
+      items: { headline: string }[];
+    };
+    return items[0]?.headline ?? 'no decision';
+  };
+  let heavy: Load | undefined;
+  return [
+    {
+      title:
+        'a policy is written (3 to 6 instances, 4 sessions each), and slow requests come: more instances are started',
+      maxFailed: 0,
+      play: async () => {
+        await stage.call('PUT', '/api/v1/policies/shop', policy);
+        const started = performance.now();
+        heavy = startLoad({ url: `${stage.haproxy.url()}/slow?ms=500`, ratePerSecond: 44, maxSeconds: 120 });
+        await until(async () => (await stage.readyAddresses()).length > 3, {
+          what: 'a fourth instance serves',
+          deadlineMs: 60_000,
+          everyMs: 5,
+        });
+        tell(
+          `  a new instance serves ${((performance.now() - started) / 1000).toFixed(2)} s after the load came; ${await why()}`,
+        );
+        await ready(6, 'six instances serve');
+      },
+    },
+    {
+      title: 'one of the new instances is deleted (docker rm -f): another one takes its place',
+      maxFailed: undefined,
+      play: async () => {
+        const own = new Set(['shop-1', 'shop-2', 'shop-3']);
+        const clone = (await engine.running()).find((name) => ![...own].some((each) => name.endsWith(each)));
+        if (clone === undefined) throw new Error('there is no clone to delete');
+        await engine.remove(clone);
+        await until(async () => (await stage.readyAddresses()).length < 6, {
+          what: 'its slot is out of traffic',
+          deadlineMs: 30_000,
+          everyMs: 5,
+        });
+        await ready(6, 'six instances serve again');
+      },
+    },
+    {
+      title: 'the slow requests end: the idle instances drain and go',
+      maxFailed: 0,
+      play: async () => {
+        const counts = await heavy?.stop();
+        await ready(3, 'three instances are left');
+        tell(`  ${await why()}`);
+        tell(
+          `  of ${counts?.sent ?? 0} slow requests ${counts?.failed ?? 0} failed, over both of the last steps`,
+        );
+        const goal = load.total.ok + 100;
+        await until(() => load.total.ok >= goal, {
+          what: 'a hundred requests are answered',
+          deadlineMs: wholeMs,
+        });
       },
     },
   ];
