@@ -14,18 +14,20 @@ const head = 88;
 const foot = 44;
 const plotWidth = width - left - right;
 
+// Colours are written out in both schemes: not every reader of SVG knows CSS variables.
 const style = `
-  svg { color-scheme: light dark; --back: #ffffff; --ink: #1f2328; --soft: #57606a; --line: #d0d7de;
-    --load: #bc4c00; --wanted: #0969da; --ready: #1a7f37; --wrong: #cf222e; }
-  @media (prefers-color-scheme: dark) { svg { --back: #0d1117; --ink: #e6edf3; --soft: #9198a1; --line: #30363d;
-    --load: #f0883e; --wanted: #58a6ff; --ready: #3fb950; --wrong: #f85149; } }
-  text { font: 13px system-ui, sans-serif; fill: var(--ink); }
-  .title { font-size: 17px; font-weight: 600; } .panel { font-weight: 600; } .soft { fill: var(--soft); }
-  .back { fill: var(--back); } .grid { stroke: var(--line); stroke-width: 1; }
-  .load { fill: none; stroke: var(--load); stroke-width: 1.5; }
-  .wanted { fill: none; stroke: var(--wanted); stroke-width: 2; stroke-dasharray: 6 3; }
-  .ready { fill: var(--ready); fill-opacity: 0.22; stroke: var(--ready); stroke-width: 2; }
-  .wrong { fill: var(--wrong); fill-opacity: 0.1; } .cause { fill: var(--wrong); }`;
+  text { font: 13px system-ui, sans-serif; fill: #1f2328; }
+  .title { font-size: 17px; font-weight: 600; } .panel { font-weight: 600; } .soft { fill: #57606a; }
+  .back { fill: #ffffff; } .grid { fill: none; stroke: #d0d7de; }
+  .load { fill: none; stroke: #bc4c00; stroke-width: 1.5; }
+  .wanted { fill: none; stroke: #0969da; stroke-width: 2; stroke-dasharray: 6 3; }
+  .ready { fill: #1a7f37; fill-opacity: 0.2; stroke: #1a7f37; stroke-width: 1; }
+  .wrong { fill: #cf222e; fill-opacity: 0.1; } .cause { fill: #cf222e; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #e6edf3; } .soft { fill: #9198a1; } .back { fill: #0d1117; } .grid { stroke: #30363d; }
+    .load { stroke: #f0883e; } .wanted { stroke: #58a6ff; } .ready { fill: #3fb950; stroke: #3fb950; }
+    .wrong { fill: #f85149; } .cause { fill: #f85149; }
+  }`;
 
 export function formatSvg(trace: Trace, compared: readonly Compared[]): string {
   const top = chartTop(compared.map(({ simulation }) => simulation.samples));

@@ -70,6 +70,11 @@ describe('every route', () => {
         { path: '/api/v1/audit/export?format=json', status: '200' },
         { path: '/api/v1/audit/export?format=xml', status: '400' },
       ],
+      'get /api/v1/report': [
+        { path: '/api/v1/report', status: '200' },
+        { path: '/api/v1/report?since=2020-01-01T00:00:00Z', status: '200' },
+        { path: '/api/v1/report?since=yesterday', status: '400' },
+      ],
       'get /api/v1/events': [{ path: '/api/v1/events', status: '200' }],
     };
     const described = Object.entries(document.paths).flatMap(([path, methods]) =>
