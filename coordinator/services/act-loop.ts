@@ -18,7 +18,7 @@ import type { LabelWish } from './label-wishes.ts';
 import { planInstances } from './plan-instances.ts';
 import { RetryBook } from './retry-book.ts';
 import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
-import { expireState, type ServiceState } from './service-state.ts';
+import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
 import type { Services } from './services.ts';
 import { readSlotSessions } from './slot-sessions.ts';
 
@@ -42,7 +42,6 @@ export interface ActLoopParts {
   rules(service: string): ActRules;
   /** The number that labels ask for, of a service without a policy; undefined: no other than now. */
   wish(state: ServiceState, instances: readonly ServiceInstance[]): LabelWish | undefined;
-  spares: Set<string>;
   audit(entry: AuditEntry): void;
   log: Log;
   clock: Clock;
@@ -164,8 +163,7 @@ export class ActLoop {
   #update(state: ServiceState, instances: readonly ServiceInstance[]): ServiceState {
     const { services, fleet, clock, wish } = this.#parts;
     const expired = expireState(state, clock.wall());
-    const byOperator = expired.byOperator.filter((id) => fleet.fate(id) !== 'gone');
-    const current = byOperator.length === expired.byOperator.length ? expired : { ...expired, byOperator };
+    const current = withoutContainers(expired, (id) => fleet.fate(id) === 'gone');
     const asked = wish(current, instances);
     if (current === state && asked === undefined) return state;
     const wanted =
@@ -175,7 +173,7 @@ export class ActLoop {
 
   /** Looks at everything and joins it. Sessions are read only while somebody waits for them. */
   async #see(signal: AbortSignal): Promise<void> {
-    const { fleet, agents, haproxys, services, spares, clock } = this.#parts;
+    const { fleet, agents, haproxys, services, clock } = this.#parts;
     const proxies = haproxys();
     const needed = services.list().some((state) => this.#needsSessions(state));
     const sessions = needed
@@ -190,7 +188,7 @@ export class ActLoop {
       haproxys: proxies.flatMap(({ name, rows }) => (rows === undefined ? [] : [{ name, rows }])),
       sessions,
       byOperator: new Set(services.list().flatMap(({ byOperator }) => byOperator)),
-      spares,
+      spares: new Set(services.list().flatMap(({ spares }) => spares)),
       agentOf: (instance) => agents.agentOf(instance),
       memory: this.#memory,
       now: clock.monotonic(),
@@ -200,11 +198,7 @@ export class ActLoop {
     this.#instances = joined.byService;
     const all = [...joined.byService.values()].flat();
     for (const instance of all) {
-      // A spare that has just come up is told before it gets traffic.
-      if (spares.has(instance.id) && instance.agent !== undefined && !this.#told.has(instance.agent)) {
-        this.#told.add(instance.agent); // the registry says it again to each new session
-        agents.drain(instance.agent, true, 'it is kept warm');
-      }
+      this.#keepOut(instance);
       if (instance.serving && (instance.startAgeMs ?? 0) > settledMs) this.#starts.succeeded(instance.id);
       this.#prove(instance);
     }
@@ -212,8 +206,21 @@ export class ActLoop {
     this.#starts.keep(ids);
     for (const id of this.#unstartable) if (!ids.has(id)) this.#unstartable.delete(id);
     for (const id of this.#unproven.keys()) if (fleet.fate(id) === 'gone') this.#unproven.delete(id);
-    // One that was just made is not in the listing yet.
-    for (const id of spares) if (fleet.fate(id) === 'gone') spares.delete(id);
+  }
+
+  /**
+   * Told before it gets traffic: a spare that has just come up, and what an operator has drained, when neither its agent
+   * nor the registry remember it. The registry says it again to each new session.
+   */
+  #keepOut({ agent, phase, byOperator, madeSpare }: ServiceInstance): void {
+    const { agents } = this.#parts;
+    if (agent === undefined) return;
+    if (!byOperator && !madeSpare) this.#told.delete(agent);
+    else if (!this.#told.has(agent) && phase !== undefined) {
+      this.#told.add(agent);
+      if (phase !== 'draining')
+        agents.drain(agent, true, byOperator ? 'an operator has drained it' : 'it is kept warm');
+    }
   }
 
   /** A creation has succeeded only when what was made works: what ends before would be made again without end. */

@@ -54,13 +54,21 @@ export class Acting {
     this.fleet = new Fleet(endpoints, { log, clock, agents: () => registry.list() });
     this.#saver = new ServiceSaver({ services: this.services, store, log, clock });
     const { fleet, agents, services } = this;
-    const spares = new Set<string>();
     const boundary = parts.boundary ?? (() => undefined);
     this.loop = new ActLoop({
       services,
       fleet,
       agents,
-      executor: new InstanceExecutor({ fleet, agents, registry, log, clock, boundary, spares }),
+      executor: new InstanceExecutor({
+        fleet,
+        agents,
+        registry,
+        services,
+        save: () => this.#saver.save(),
+        log,
+        clock,
+        boundary,
+      }),
       haproxys: () =>
         keeper()
           .keepers()
@@ -77,7 +85,6 @@ export class Acting {
         policyOf(state.service) === undefined && state.override === null
           ? readLabelWish(state, instances, this.#labels(state.service))
           : undefined,
-      spares,
       audit: (entry) => {
         audit
           .record(entry)

@@ -13,6 +13,7 @@ import type { FleetAgents } from './fleet-agents.ts';
 import type { InstanceStep } from './instance-step.ts';
 import type { ServiceInstance } from './service-instance.ts';
 import type { ServiceState } from './service-state.ts';
+import type { Services } from './services.ts';
 
 /** Between two effects of a step; a test ends the process there. */
 export type Boundary = (moment: `${InstanceStep['kind']}.${'before' | 'between' | 'after'}`) => void;
@@ -24,8 +25,10 @@ export interface ExecutorParts {
   log: Log;
   clock: Clock;
   boundary: Boundary;
-  /** Containers that are to come up out of traffic; the act loop tells their agents as they come. */
-  spares: Set<string>;
+  /** Where spares are noted; the act loop tells their agents as they come up. */
+  services: Pick<Services, 'setSpare'>;
+  /** Writes down what `services` know. */
+  save: () => Promise<void>;
 }
 
 /** What a step was done on, for the audit. */
@@ -59,7 +62,7 @@ export class InstanceExecutor {
     const { boundary, fleet } = this.#parts;
     boundary(`${step.kind}.before`);
     if (step.kind === 'create') return this.#place(step, state, signal);
-    const done = await this.#change(step, required(instance), signal);
+    const done = await this.#change(step, state.service, required(instance), signal);
     boundary(`${step.kind}.after`);
     if (step.kind !== 'drain' && step.kind !== 'undrain') await fleet.lookAgain(done.host, signal);
     return done;
@@ -67,6 +70,7 @@ export class InstanceExecutor {
 
   async #change(
     step: Exclude<InstanceStep, { kind: 'hold' | 'create' }>,
+    service: string,
     instance: ServiceInstance,
     signal: AbortSignal,
   ): Promise<Done> {
@@ -76,6 +80,7 @@ export class InstanceExecutor {
         await this.#tell(instance, true, step.reason, signal);
         break;
       case 'undrain':
+        this.#parts.services.setSpare(service, instance.id, false);
         await this.#tell(instance, false, step.reason, signal);
         break;
       case 'start':
@@ -83,12 +88,16 @@ export class InstanceExecutor {
         break;
       case 'park':
         this.#parked(instance, true);
+        // Paused it cannot tell a coordinator that comes later what it is.
+        this.#parts.services.setSpare(service, instance.id, true);
+        await this.#parts.save();
         await client.pause(instance.id, signal);
         break;
       case 'unpark':
         await client.unpause(instance.id, signal);
         this.#parts.boundary('unpark.between');
         this.#parked(instance, false);
+        this.#parts.services.setSpare(service, instance.id, false);
         await this.#tell(instance, false, step.reason, signal);
         break;
       case 'stop':
@@ -145,7 +154,7 @@ export class InstanceExecutor {
     host: string,
     signal: AbortSignal,
   ): Promise<Done> {
-    const { log, spares, boundary } = this.#parts;
+    const { log, services, boundary } = this.#parts;
     if (spec === null)
       throw new BerthError('docker.not-cloneable', `there is no spec of ${service}`, {
         hint: 'run one instance of it by hand',
@@ -160,7 +169,7 @@ export class InstanceExecutor {
       signal,
     });
     boundary('create.between');
-    if (step.spare) spares.add(made.id);
+    if (step.spare) services.setSpare(service, made.id, true);
     try {
       await client.start(made.id, signal);
     } catch (error) {
@@ -174,7 +183,6 @@ export class InstanceExecutor {
   async #tell(instance: ServiceInstance, drain: boolean, reason: string, signal: AbortSignal): Promise<void> {
     if (instance.agent === undefined)
       throw new BerthError('docker.failed', `${instance.name} has no agent that could leave traffic`);
-    if (!drain) this.#parts.spares.delete(instance.id);
     await this.#parts.agents.drainAndSee(instance.agent, drain, reason, signal);
   }
 

@@ -20,6 +20,11 @@ export const serviceStateSchema = z.object({
   pause: z.object({ mode: z.enum(['in', 'out', 'both']), until, by: z.string() }).nullable(),
   /** Containers that an operator has drained or stopped through Berth. */
   byOperator: z.array(z.string()),
+  /**
+   * Containers of the warm pool: made for it, or parked, and not in traffic since. Their agents cannot say so while they
+   * start or are paused.
+   */
+  spares: z.array(z.string()).default([]),
 });
 export type ServiceState = z.infer<typeof serviceStateSchema>;
 
@@ -33,6 +38,7 @@ export function newService(service: string): ServiceState {
     override: null,
     pause: null,
     byOperator: [],
+    spares: [],
   };
 }
 
@@ -46,4 +52,12 @@ export function expireState(state: ServiceState, wall: number): ServiceState {
     override: isOver(state.override) ? null : state.override,
     pause: isOver(state.pause) ? null : state.pause,
   };
+}
+
+/** The state without the containers that are gone. The same object when there are none. */
+export function withoutContainers(state: ServiceState, isGone: (id: string) => boolean): ServiceState {
+  const { byOperator, spares } = state;
+  if (!byOperator.some(isGone) && !spares.some(isGone)) return state;
+  const stays = (id: string) => !isGone(id);
+  return { ...state, byOperator: byOperator.filter(stays), spares: spares.filter(stays) };
 }

@@ -31,6 +31,13 @@ export class Services {
     return after;
   }
 
+  /** Counts a container among the spares of a service, or not any more. */
+  setSpare(service: string, id: string, spare: boolean): void {
+    const before = this.#states.get(service)?.spares ?? [];
+    if (before.includes(id) === spare) return;
+    this.change(service, { spares: spare ? [...before, id] : before.filter((each) => each !== id) });
+  }
+
   forget(service: string): void {
     if (!this.#states.delete(service)) return;
     this.#unsaved.add(service);

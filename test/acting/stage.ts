@@ -195,9 +195,10 @@ export class Stage implements AsyncDisposable {
       });
   }
 
-  /** Slots of HAProxy that take traffic, `address:port`. */
+  /** Slots of HAProxy that take traffic, `address:port`, and what claims have left behind. */
   async readySlots(): Promise<string[]> {
-    const { slots } = await readRows(this.haproxy);
+    const { slots, locks } = await readRows(this.haproxy);
+    if (locks.length > 0) return locks.map(({ name }) => name);
     return slots.filter(({ state }) => state === 'ready').map(({ at }) => at);
   }
 
@@ -215,17 +216,17 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the service is settled: so many run and serve, so many more are parked, Docker has no other container
-   * of it, and HAProxy's ready slots are those that run. `kept`: stopped ones that are left.
+   * Resolves when the service is settled: so many run and serve, so many more are parked, none that Berth made is left
+   * stopped, and HAProxy's ready slots are those that run. `others`: instances of other services that serve there.
    */
   async settled(
     count: number,
-    { parked = 0, kept = 0, service = this.service, deadlineMs = 30_000 } = {},
+    { parked = 0, others = 0, service = this.service, deadlineMs = 30_000 } = {},
   ): Promise<number> {
     let last: unknown;
     return this.wait(
       async () => {
-        const [{ serving, plan }, listed, ready] = await Promise.all([
+        const [{ serving, plan, instances }, listed, ready] = await Promise.all([
           this.view(service),
           this.containers(service),
           this.readySlots(),
@@ -238,12 +239,13 @@ export class Stage implements AsyncDisposable {
           steps.length === 0 &&
           of('running') === count &&
           of('paused') === parked &&
-          listed.length === count + parked + kept &&
+          listed.length === instances.length &&
+          instances.every(({ role, clone }) => role !== 'stopped' || !clone) &&
           new Set(ready).size === ready.length &&
-          ready.length === count
+          ready.length === count + others
         );
       },
-      () => `${count} serve, ${parked} are parked, ${kept} stopped ones stay; last: ${JSON.stringify(last)}`,
+      () => `${count} serve, ${parked} are parked; last: ${JSON.stringify(last)}`,
       deadlineMs,
       service,
     );
