@@ -1,42 +1,23 @@
 // What faults are done to: one or several real HAProxys on a Docker network's gateway, `berth serve` as a process, and
 // app containers that run the agent. `whole` waits until the invariant of row 78 holds, as HAProxy and Docker see it.
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DockerEngine, dockerEngine, type Network } from '../bench/docker.ts';
-import { type Haproxy, type HaproxyVersion, startHaproxy } from '../bench/haproxy.ts';
-import { baseImage, ensureBaseImage } from '../bench/images.ts';
+import type { DockerEngine, Network } from '../bench/docker.ts';
+import type { Haproxy } from '../bench/haproxy.ts';
+import { baseImage } from '../bench/images.ts';
 import { until } from '../bench/wait.ts';
 import { Coordinator } from './coordinator.ts';
 import { lookAtContainers } from './engine-api.ts';
+import { type Grounds, type GroundsOptions, layGrounds, stateFileIn } from './grounds.ts';
 import { Instance } from './instance.ts';
 import { type RunningApp, violations } from './invariant.ts';
-import { copyPrograms } from './programs.ts';
 import { readRows } from './slot-rows.ts';
 
-export interface StageOptions {
-  /** Default 3.2. */
-  version?: HaproxyVersion;
-  /** Default 1. */
-  haproxys?: number;
-  /** `-W`, for reloads. */
-  masterWorker?: boolean;
-  /** Default 10. */
-  slots?: number;
-  /** Names; default `app` alone. */
-  backends?: readonly string[];
+export interface StageOptions extends GroundsOptions {
   /** Default true. */
   coordinator?: boolean;
-  /** HAProxy reads a state file at its start. */
-  stateFile?: boolean;
-  /** How HAProxy checks; default by HTTP, as in examples/haproxy/production.cfg: a frozen app still accepts TCP. */
-  check?: 'http' | 'tcp';
-  /** Whether HAProxy tries a request again elsewhere when a connection fails; default true, as in production.cfg. */
-  retries?: boolean;
-  /** Of the checks; default `500ms`. */
-  inter?: string;
 }
 
 export interface InstanceOptions {
@@ -61,7 +42,6 @@ export interface WholeOptions {
 const appPort = 8080;
 const interpreters = { 'app.mjs': 'node', 'odd-app.mjs': 'node', 'quick-app.pl': 'perl' } as const;
 const backendLabel = 'berth.faults.backend';
-let stages = 0;
 
 export class Stage implements AsyncDisposable {
   readonly engine: DockerEngine;
@@ -69,68 +49,25 @@ export class Stage implements AsyncDisposable {
   readonly haproxys: readonly Haproxy[];
   readonly haproxy: Haproxy;
   readonly coordinator: Coordinator;
-  readonly #folder: string;
-  readonly #options: StageOptions;
+  readonly #grounds: Grounds;
   readonly #token: string;
   readonly #label: string;
   readonly #instances = new Map<string, { instance: Instance; backend: string }>();
 
-  private constructor(
-    parts: Pick<Stage, 'engine' | 'network' | 'haproxys' | 'haproxy' | 'coordinator'>,
-    own: {
-      folder: string;
-      options: StageOptions;
-      token: string;
-      label: string;
-    },
-  ) {
-    this.engine = parts.engine;
-    this.network = parts.network;
-    this.haproxys = parts.haproxys;
-    this.haproxy = parts.haproxy;
-    this.coordinator = parts.coordinator;
-    this.#folder = own.folder;
-    this.#options = own.options;
-    this.#token = own.token;
-    this.#label = own.label;
+  private constructor(grounds: Grounds, coordinator: Coordinator, token: string) {
+    this.engine = grounds.engine;
+    this.network = grounds.network;
+    this.haproxys = grounds.haproxys;
+    this.haproxy = grounds.haproxy;
+    this.coordinator = coordinator;
+    this.#grounds = grounds;
+    this.#token = token;
+    this.#label = `berth.faults=${grounds.name}`;
   }
 
   static async set(options: StageOptions = {}): Promise<Stage> {
-    stages += 1;
-    const name = `berth-faults-${process.pid}-${stages}`;
-    const folder = await mkdtemp(join(tmpdir(), 'berth-faults-'));
-    await copyPrograms(join(folder, 'mount'));
-    const engine = await dockerEngine();
-    await ensureBaseImage(engine);
-    const network = await fixedNetwork(engine, name);
-    const { slots = 10, version = '3.2', masterWorker = false, stateFile = false } = options;
-    const { backends = ['app'], check = 'http', inter = '500ms', retries = true } = options;
-    const count = options.haproxys ?? 1;
-    const haproxys = await Promise.all(
-      Array.from({ length: count }, () =>
-        startHaproxy({
-          version,
-          masterWorker,
-          address: network.gateway,
-          config: {
-            slots,
-            backends: backends.map((backend) => ({
-              name: backend,
-              lines: check === 'http' ? ['option httpchk GET /healthz'] : [],
-            })),
-            inter,
-            serverOptions: 'fall 2 rise 1 weight 100',
-            defaults: [
-              ...(retries ? ['option redispatch 1'] : ['no option redispatch', 'retries 0']),
-              ...(stateFile ? ['load-server-state-from-file global'] : []),
-            ],
-            global: stateFile ? [`server-state-file ${join(folder, 'server-state')}`] : [],
-          },
-        }),
-      ),
-    );
-    const [haproxy] = haproxys;
-    if (haproxy === undefined) throw new Error('a stage needs an HAProxy');
+    const grounds = await layGrounds(options);
+    const { folder, network, haproxys, slots } = grounds;
     const token = randomBytes(16).toString('hex');
     const coordinator = await Coordinator.prepare({
       address: network.gateway,
@@ -144,17 +81,13 @@ export class Stage implements AsyncDisposable {
         DOCKER_HOST: `unix://${join(folder, 'no-docker.sock')}`,
       },
     });
-    const stage = new Stage(
-      { engine, network, haproxys, haproxy, coordinator },
-      { folder, options, token, label: `berth.faults=${name}` },
-    );
     if (options.coordinator ?? true) await coordinator.start();
-    return stage;
+    return new Stage(grounds, coordinator, token);
   }
 
-  /** Writes what HAProxy's slots are now into the file that it reads at its next start. */
+  /** What HAProxy reads at its next start, if it was set up to. */
   get stateFile(): string {
-    return join(this.#folder, 'server-state');
+    return stateFileIn(this.#grounds.folder);
   }
 
   /** Starts a container; resolves when Docker has started it. */
@@ -168,7 +101,7 @@ export class Stage implements AsyncDisposable {
       env: {
         HAPROXY_SERVER: serversOf(this.haproxys),
         HAPROXY_BACKEND: backend,
-        NODE_COUNT: String(this.#options.slots ?? 10),
+        NODE_COUNT: String(this.#grounds.slots),
         BERTH_COORDINATOR: `ws://${address}:${port}/agent`,
         BERTH_TOKEN: this.#token,
         BERTH_SERVICE: backend,
@@ -178,7 +111,7 @@ export class Stage implements AsyncDisposable {
       },
       options: [
         ...['--init', '--hostname', name, '--label', this.#label, '--label', `${backendLabel}=${backend}`],
-        ...['-v', `${join(this.#folder, 'mount')}:/berth:ro`],
+        ...['-v', `${join(this.#grounds.folder, 'mount')}:/berth:ro`],
         ...(ip === undefined ? [] : ['--ip', ip]),
         ...(options.options ?? []),
       ],
@@ -257,40 +190,33 @@ export class Stage implements AsyncDisposable {
       return last.length === 0;
     };
     await until(isWhole, { what: 'the invariant holds', deadlineMs: withinMs, everyMs: 40 }).catch(
-      async (error: unknown) => {
-        const logs = await Promise.all(
-          [...this.#instances.values()].map(async ({ instance }) => {
-            const text = await instance.container.logs().catch(String);
-            return `--- ${instance.name}\n${text.slice(-3000)}`;
-          }),
-        );
-        const parts = [`not whole within ${withinMs} ms:`, ...last, ...logs, '--- coordinator'];
-        throw new Error([...parts, this.coordinator.output().slice(-6000)].join('\n'), { cause: error });
+      async (cause: unknown) => {
+        const lines = [`not whole within ${withinMs} ms:`, ...last, ...(await this.#logs())];
+        throw new Error(lines.join('\n'), { cause });
       },
     );
     return performance.now() - started;
+  }
+
+  /** What everybody wrote last, for the message of a failure. */
+  async #logs(): Promise<string[]> {
+    const logs = [...this.#instances.values()].map(async ({ instance }) => {
+      const text = await instance.container.logs().catch(String);
+      return `--- ${instance.name}\n${text.slice(-3000)}`;
+    });
+    return [...(await Promise.all(logs)), '--- coordinator', this.coordinator.output().slice(-6000)];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.coordinator.stop();
     await this.engine.stop();
     for (const haproxy of this.haproxys) await haproxy[Symbol.asyncDispose]();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#grounds.folder, { recursive: true, force: true });
   }
 }
 
 function serversOf(haproxys: readonly Haproxy[]): string {
   return haproxys.map(({ address, cliPort }) => `${address}:${cliPort}`).join(',');
-}
-
-/** Docker gives addresses of one's choice only in a network whose subnet was chosen: the one it chose itself, then. */
-async function fixedNetwork(engine: DockerEngine, name: string): Promise<Network> {
-  const free = await engine.network(name);
-  await engine.run(['network', 'rm', name]);
-  await engine.run([
-    ...['network', 'create', ...engine.label, '--subnet', free.subnet, '--gateway', free.gateway, name],
-  ]);
-  return free;
 }
 
 async function isWell(at: string): Promise<boolean> {
