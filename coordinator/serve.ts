@@ -68,6 +68,7 @@ export async function serve(
     log,
     clock,
     policyOf: (service) => scaling.policyOf(service),
+    unwanted: (service) => scaling.unwanted(service),
     keeper: () => keeper,
     boundary: faultBoundary(process.env),
   });

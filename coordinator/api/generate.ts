@@ -43,6 +43,7 @@ async function readDocument(): Promise<unknown> {
     log,
     clock,
     policyOf: () => undefined,
+    unwanted: () => [],
     keeper,
   });
   const scaling = new Scaling({ policyFile: undefined, acting, registry, keeper, store, audit, log, clock });

@@ -12,9 +12,11 @@ export interface RuleSources {
   policy: Policy | undefined;
   drain: { deadlineMs: number } | undefined;
   labels: readonly LabelSettings[];
+  /** Container ids or names that go first. */
+  unwanted: readonly string[];
 }
 
-export function readActRules({ policy, drain, labels }: RuleSources): ActRules {
+export function readActRules({ policy, drain, labels, unwanted }: RuleSources): ActRules {
   const order = policy?.victims ?? 'youngest';
   return {
     warm: Math.max(0, ...labels.map(({ warm }) => warm ?? 0)),
@@ -23,7 +25,9 @@ export function readActRules({ policy, drain, labels }: RuleSources): ActRules {
     orderVictims: (instances) => {
       const byId = new Map(instances.map((instance) => [instance.id, instance]));
       const ids = chooseVictims(instances.map(observationOf), instances.length, order);
-      return ids.flatMap((id) => byId.get(id) ?? []);
+      const isUnwanted = ({ id, name }: ServiceInstance) => unwanted.includes(id) || unwanted.includes(name);
+      const victims = ids.flatMap((id) => byId.get(id) ?? []);
+      return victims.toSorted((a, b) => Number(isUnwanted(b)) - Number(isUnwanted(a)));
     },
   };
 }

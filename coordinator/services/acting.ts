@@ -33,6 +33,8 @@ export interface ActingParts {
   clock: Clock;
   /** The policy in force for a service. */
   policyOf: (service: string) => AdmittedPolicy | undefined;
+  /** Instances that are to go first when one has to, by container id or name. */
+  unwanted: (service: string) => readonly string[];
   keeper: () => SlotKeeper;
   boundary?: Boundary;
 }
@@ -79,6 +81,7 @@ export class Acting {
           policy: admitted?.policy,
           drain: admitted?.drain,
           labels: this.#labels(service),
+          unwanted: parts.unwanted(service),
         });
       },
       wish: (state, instances) =>

@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
-import type { AlertWeights } from '../alerts/alert-demand.ts';
+import type { AlertDemand, AlertWeights } from '../alerts/alert-demand.ts';
 import { AlertInbox } from '../alerts/alert-inbox.ts';
 import type { Audit } from '../audit/audit.ts';
 import { PolicySet } from '../policy/policy-set.ts';
@@ -96,7 +96,10 @@ export class Scaling {
       decisions: this.decisions,
       instances: (service) => this.#instances(service),
       backendOf: (service) => this.#backendOf(service),
-      alerts: (service) => this.inbox.active(service, alertWeights(this.policyOf(service))),
+      alerts: (service) => {
+        const weights = alertWeights(this.policyOf(service));
+        return this.#alertNames(service).flatMap((name) => this.inbox.active(name, weights));
+      },
       takeCreation: (service) => acting.loop.takeCreation(service),
       log,
       clock,
@@ -177,50 +180,74 @@ export class Scaling {
     const { services, loop } = this.#parts.acting;
     for (const { row } of this.inbox.live()) {
       if (row.state !== 'unprocessed' || row.service === null) continue;
+      const service = this.#serviceCalled(row.service);
       for (const demand of this.inbox.demands(row.service)) {
         if (demand.fingerprint !== row.fingerprint) continue;
-        const state = services.get(demand.service);
-        if (demand.kind === 'availability') {
-          if (state === undefined)
-            this.inbox.settle(row.fingerprint, 'failed', `no service ${demand.service} is known`);
-          else {
-            const known = (loop.instances().get(demand.service) ?? []).filter(
-              ({ state: is, clone }) => isUp(is) || !clone,
-            ).length;
-            if (state.wanted === null) {
-              services.change(demand.service, {
-                wanted: Math.max(1, known),
-                wantedBy: `alert ${demand.name}`,
-                wantedReason: 'service_availability',
-              });
-            }
-            this.inbox.settle(
-              row.fingerprint,
-              'processed',
-              `${services.get(demand.service)?.wanted} instances are kept`,
-            );
+        const state = service === undefined ? undefined : services.get(service);
+        if (service === undefined || state === undefined) {
+          this.inbox.settle(row.fingerprint, 'failed', `no service ${row.service} is known`);
+        } else if (demand.kind === 'availability') {
+          const known = (loop.instances().get(service) ?? []).filter(
+            ({ state: is, clone }) => isUp(is) || !clone,
+          ).length;
+          const kept = state.wanted ?? Math.max(1, known);
+          if (state.wanted === null) {
+            const wantedBy = `alert ${demand.name}`;
+            services.change(service, { wanted: kept, wantedBy, wantedReason: 'service_availability' });
           }
-          continue;
-        }
-        const last = this.decisions.last(demand.service);
-        if (state === undefined)
-          this.inbox.settle(row.fingerprint, 'failed', `no service ${demand.service} is known`);
-        else if (last !== undefined && last.at >= row.heardAt) {
-          const { outcome } = last.record;
-          this.inbox.settle(
-            row.fingerprint,
-            outcome.action === 'none' && outcome.limits.length > 0 ? 'skipped' : 'processed',
-            `${outcome.from} to ${outcome.to}: ${outcome.reason}`,
-          );
-        }
+          this.inbox.settle(row.fingerprint, 'processed', `${kept} instances are kept`);
+        } else this.#answerScale(row.fingerprint, service, row.heardAt);
       }
     }
   }
 
+  /** Processed, when a decision since then changed the size; skipped, when one was made and it stayed. */
+  #answerScale(fingerprint: string, service: string, heardAt: number): void {
+    const last = this.decisions.last(service);
+    if (last === undefined || last.at < heardAt) return;
+    const acted = this.decisions
+      .changes(service)
+      .find(({ record, at }) => at >= heardAt && record.outcome.action !== 'none');
+    const { from, to, reason, limits } = (acted ?? last).record.outcome;
+    const why = [reason, ...limits.filter((limit) => limit !== reason)].join(', ');
+    this.inbox.settle(
+      fingerprint,
+      acted === undefined ? 'skipped' : 'processed',
+      acted === undefined ? `the size stays at ${to}: ${why}` : `${from} to ${to}: ${why}`,
+    );
+  }
+
+  /** The service of this name, or the only one that has the backend of this name, as HAProxy's own metrics call it. */
+  #serviceCalled(name: string): string | undefined {
+    const { services } = this.#parts.acting;
+    if (services.get(name) !== undefined) return name;
+    const [only, ...more] = services.list().filter(({ service }) => this.#backendOf(service) === name);
+    return more.length === 0 ? only?.service : undefined;
+  }
+
+  /** The names by which alerts may call a service. */
+  #alertNames(service: string): string[] {
+    const backend = this.#backendOf(service);
+    return backend !== service && this.#serviceCalled(backend) === service ? [service, backend] : [service];
+  }
+
+  #demands(service: string): AlertDemand[] {
+    return this.#alertNames(service).flatMap((name) => this.inbox.demands(name));
+  }
+
+  /** Instances that alerts ask to remove, by container id or name. */
+  unwanted(service: string): string[] {
+    return this.#demands(service).flatMap((demand) =>
+      demand.kind === 'node' && demand.direction === 'down'
+        ? [demand.container.id, demand.container.name].filter((each) => each !== undefined)
+        : [],
+    );
+  }
+
   #alertsOf(service: string): AlertLike[] {
-    return this.inbox
-      .demands(service)
-      .flatMap((demand) => (demand.kind === 'availability' ? [] : [{ min: demand.min, max: demand.max }]));
+    return this.#demands(service).flatMap((demand) =>
+      demand.kind === 'availability' ? [] : [{ min: demand.min, max: demand.max }],
+    );
   }
 
   #labels(): PolicyLabels[] {
