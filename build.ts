@@ -1,5 +1,5 @@
-// Writes dist/agent.cjs (for Node 20 and later, as small as it gets) and dist/berth.mjs (coordinator and CLI, Node 24).
-import { existsSync } from 'node:fs';
+// `npm run build [-- agent | berth]`: writes dist/agent.cjs (for Node 20 and later, as small as it gets) and
+// dist/berth.mjs (coordinator and CLI, Node 24).
 import { readFile } from 'node:fs/promises';
 import { build, type Plugin } from 'esbuild';
 
@@ -56,21 +56,23 @@ const lazyTls: Plugin = {
   },
 };
 
-await build({
-  ...common,
-  entryPoints: ['agent/main.ts'],
-  outfile: 'dist/agent.cjs',
-  format: 'cjs',
-  target: 'node20.3',
-  minify: true,
-  legalComments: 'none',
-  external: ['bufferutil', 'utf-8-validate'],
-  plugins: [agentNeverReaches, lazyTls],
-});
+function buildAgent(): Promise<unknown> {
+  return build({
+    ...common,
+    entryPoints: ['agent/main.ts'],
+    outfile: 'dist/agent.cjs',
+    format: 'cjs',
+    target: 'node20.3',
+    minify: true,
+    legalComments: 'none',
+    external: ['bufferutil', 'utf-8-validate'],
+    plugins: [agentNeverReaches, lazyTls],
+  });
+}
 
-// dockerode brings SSH and BuildKit's gRPC, which the coordinator does not use.
-if (existsSync('coordinator/cli/main.ts')) {
-  await build({
+/** dockerode brings SSH and BuildKit's gRPC, which the coordinator does not use. */
+function buildCoordinator(): Promise<unknown> {
+  return build({
     ...common,
     entryPoints: ['coordinator/cli/main.ts'],
     outfile: 'dist/berth.mjs',
@@ -84,4 +86,15 @@ if (existsSync('coordinator/cli/main.ts')) {
       js: "#!/usr/bin/env node\nimport { createRequire as berthCreateRequire } from 'node:module';\nconst require = berthCreateRequire(import.meta.url);",
     },
   });
+}
+
+const bundles = new Map([
+  ['agent', buildAgent],
+  ['berth', buildCoordinator],
+]);
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...bundles.keys()];
+for (const name of wanted) {
+  const make = bundles.get(name);
+  if (make === undefined) throw new Error(`no bundle ${name}: give ${[...bundles.keys()].join(' or ')}`);
+  await make();
 }

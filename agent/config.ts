@@ -195,14 +195,15 @@ function unknownVariables(env: Environment): string[] {
     });
 }
 
-/** The environment for the app: the agent's own without Berth's secrets. */
+/** The environment for the app: the agent's own without Berth's secrets, and with the app's own NODE_OPTIONS. */
 export function appEnvironment(env: Environment): Record<string, string> {
-  const secrets = new Set(
-    variables.filter((variable) => variable.secret === true).flatMap(({ name }) => [name, `${name}_FILE`]),
-  );
+  const nodeOptions = sections.app.variables.nodeOptions.name;
+  const left = new Set([nodeOptions]);
+  for (const { name, secret } of variables) if (secret === true) left.add(name).add(`${name}_FILE`);
+  const given = env[nodeOptions] === undefined ? env : { ...env, NODE_OPTIONS: env[nodeOptions] };
   return Object.fromEntries(
-    Object.entries(env).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined && !secrets.has(entry[0]),
+    Object.entries(given).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !left.has(entry[0]),
     ),
   );
 }

@@ -137,6 +137,11 @@ export const sections = {
         '0',
         '`1`: the app runs in a session of its own and signals go to its whole process group',
       ),
+      nodeOptions: optional(
+        'BERTH_APP_NODE_OPTIONS',
+        types.command,
+        "The app's `NODE_OPTIONS`, when the agent itself is to run without them; the images' entrypoint sets it",
+      ),
       onAgentExit: withDefault(
         'BERTH_ON_AGENT_EXIT',
         types.onAgentExit,

@@ -22,7 +22,7 @@ function isStale(): boolean {
 export async function agentBundle(): Promise<string> {
   if (isStale()) {
     await withLock('agent-bundle', async () => {
-      if (isStale()) await runProcess(process.execPath, ['build.ts'], { cwd: root });
+      if (isStale()) await runProcess(process.execPath, ['build.ts', 'agent'], { cwd: root });
     });
   }
   return bundle;

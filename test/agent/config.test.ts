@@ -205,3 +205,13 @@ test('metric sources', () => {
     assert.equal(sources(wrong), undefined, wrong);
   }
 });
+
+test('the app gets its own NODE_OPTIONS when the agent runs without them', () => {
+  assert.deepEqual(appEnvironment({ BERTH_APP_NODE_OPTIONS: '--inspect', A: '1' }), {
+    NODE_OPTIONS: '--inspect',
+    A: '1',
+  });
+  assert.deepEqual(appEnvironment({ NODE_OPTIONS: '--enable-source-maps' }), {
+    NODE_OPTIONS: '--enable-source-maps',
+  });
+});

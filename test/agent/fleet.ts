@@ -21,27 +21,33 @@ export function startLoadBalancer(options: HaproxyOptions = {}): Promise<Haproxy
 }
 
 /** The slots that hold an app, by the port of the app. */
-export async function heldSlots(haproxy: Haproxy): Promise<Map<number, SlotRow>> {
+export function heldSlots(haproxy: Haproxy): Promise<Map<number, SlotRow>>;
+/** The slots that hold an app, by what `key` makes of them. */
+export function heldSlots<K>(haproxy: Haproxy, key: (row: SlotRow) => K): Promise<Map<K, SlotRow>>;
+export async function heldSlots(
+  haproxy: Haproxy,
+  key: (row: SlotRow) => unknown = (row) => row.port,
+): Promise<Map<unknown, SlotRow>> {
   const lines = (await haproxy.cli('show servers state app')).split('\n');
   const header =
     lines
       .find((line) => line.startsWith('# '))
       ?.slice(2)
       .split(' ') ?? [];
-  const held = new Map<number, SlotRow>();
+  const held = new Map<unknown, SlotRow>();
   for (const line of lines) {
     const cells = line.split(' ');
     const cell = (name: string) => cells[header.indexOf(name)] ?? '';
-    const port = Number(cell('srv_port'));
     if (cell('be_name') !== 'app' || !cell('srv_name').startsWith('node')) continue;
     // A free slot is in maintenance.
     if ((Number(cell('srv_admin_state')) & 0x23) !== 0) continue;
-    held.set(port, {
+    const row = {
       name: cell('srv_name'),
       address: cell('srv_addr'),
-      port,
+      port: Number(cell('srv_port')),
       admin: Number(cell('srv_admin_state')),
-    });
+    };
+    held.set(key(row), row);
   }
   return held;
 }
