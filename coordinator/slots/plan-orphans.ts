@@ -1,6 +1,8 @@
 // Slots whose address is no connected agent's: who was it, and is it certain that he is gone? Silence is not death
 // (REQUIREMENTS 28): a slot is taken only from an owner who said goodbye, whose container Docker says is gone, who died
 // in the middle of a claim, or who is silent while HAProxy's own checks find nothing there. Pure.
+import type { ServerName } from '../../shared/haproxy/commands.ts';
+import { lockOfAll } from '../../shared/haproxy/lock.ts';
 import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import { isDown, isEnabled, isInMaintenance, lockFor } from '../../shared/haproxy/slots.ts';
 import { type AppIndex, addressKey, nameOf, type SlotWorld, slotKey } from './slot-world.ts';
@@ -70,14 +72,16 @@ function findOwner(row: ServerRow, locked: ReadonlySet<string>, world: SlotWorld
   const owner = apps.get(addressKey(row));
   const agent = owner?.record.id;
   const certain = (reason: string): Finding => ({ agent, verdict: 'certain', silentMs: 0, reason });
-  const hasStaleLock = [false, true].some((side) => locked.has(slotKey(lockFor(row, side))));
-  if (hasStaleLock && isInMaintenance(row))
-    return {
-      agent,
-      verdict: 'abandoned',
-      silentMs: 0,
-      reason: 'who was about to change it has died half way',
-    };
+  const isLocked = (lockOf: (side: boolean) => ServerName) =>
+    [false, true].some((side) => locked.has(slotKey(lockOf(side))));
+  const isHalfDone =
+    isLocked((side) => lockFor(row, side)) ||
+    // Of all the slots that were locked at once, only those of the silent can have been half released.
+    (owner !== undefined && isLocked((side) => lockOfAll(row.backend, side)));
+  if (isHalfDone && isInMaintenance(row)) {
+    const reason = 'who was about to change it has died half way';
+    return { agent, verdict: 'abandoned', silentMs: 0, reason };
+  }
   if (owner === undefined) return findStranger(row, world);
   const { record, container } = owner;
   if (container === 'gone' || record.goodbyeReason !== undefined) {

@@ -3,20 +3,21 @@
 //   read ─ mine already? ──► adopt it, give doubles back
 //    └ choose a free slot ─► lock ─ still free? ─► address ─ shown? ─► state ─► unlock
 import { BerthError } from '../errors.ts';
-import type { ServerName, WantedState } from './commands.ts';
+import { commands, type ServerName, type WantedState } from './commands.ts';
 import {
   breakLock,
   findRow,
   type HeldLock,
   type LockPlace,
+  lockOfAll,
   parseRows,
   readCommands,
   staleLocks,
   withLock,
 } from './lock.ts';
 import { releaseSlot } from './release.ts';
-import type { ServerRow } from './servers-state.ts';
-import { maxTries, pauseBriefly, type SlotContext, writeAddress, writeState } from './slot-write.ts';
+import { type ServerRow, throwUnlessDone } from './servers-state.ts';
+import { maxTries, pauseBriefly, type SlotContext, writeAddress } from './slot-write.ts';
 import {
   type AppAddress,
   chooseSlots,
@@ -118,10 +119,9 @@ function chooseFree(
   const free = freeSlots(slots);
   if (free.length === 0) return 'none';
   const names = new Set(rows.map((row) => `${row.backend}/${row.name}`));
-  const unlocked = free.filter((row) => {
-    const lock = lockFor(row, place.side);
-    return !names.has(`${lock.backend}/${lock.name}`);
-  });
+  const has = (lock: ServerName) => names.has(`${lock.backend}/${lock.name}`);
+  if (free.some((row) => has(lockOfAll(row.backend, place.side)))) return 'all-locked';
+  const unlocked = free.filter((row) => !has(lockFor(row, place.side)));
   return chooseSlots(unlocked, id, preferred)[0] ?? 'all-locked';
 }
 
@@ -143,7 +143,9 @@ async function enter(
     if (findRow(freeSlots(slots), slot) === undefined) return 'not-free';
     await writeAddress(context, held, slot, app);
   }
-  await writeState(held, slot, state);
+  const command = commands.setState(slot, state);
+  const [reply] = await held.finish([command]);
+  throwUnlessDone(reply, command);
   return adopted ? 'adopted' : 'claimed';
 }
 

@@ -8,6 +8,9 @@
 // 3. A row is broken only by one who holds the row `break.<row>` and has looked again. `break.…` rows are lock rows
 //    themselves and are broken in the same way, one level up: claim.x, break.claim.x, break.break.claim.x. A level is
 //    needed only when a breaker died while it was breaking.
+// 4. One who changes many slots takes the lock of all slots of the backend instead, one row. Everybody makes his row
+//    first and reads then, so that of two who do it at the same time at least one sees the other's row: the holder of
+//    one slot's lock gives up when he sees the lock of all, the holder of all leaves alone whose lock he sees.
 import { BerthError } from '../errors.ts';
 import { type Command, commands, type ServerName } from './commands.ts';
 import type { Reply } from './reply-reader.ts';
@@ -30,6 +33,10 @@ const isLockRow = (row: ServerRow): boolean =>
 
 export const findRow = (rows: readonly ServerRow[], { backend, name }: ServerName): ServerRow | undefined =>
   rows.find((row) => row.backend === backend && row.name === name);
+
+/** Name of the row that locks all slots of `backend`. */
+export const lockOfAll = (backend: string, side: boolean): ServerName =>
+  lockFor({ backend, name: ':all:' }, side);
 
 /** The outcome of an `add server` for a lock row. @throws BerthError what HAProxy refused for another reason */
 export function lockOutcome(reply: Reply, lock: ServerName): 'taken' | 'refused' | 'static' {
@@ -110,6 +117,8 @@ export interface HeldLock {
   rows: readonly ServerRow[];
   /** Runs commands while the lock is certainly still held. @throws BerthError `slot.no-lock` when held for too long */
   transact(batch: readonly Command[]): Promise<readonly Reply[]>;
+  /** The same, and gives the lock back with them. */
+  finish(batch: readonly Command[]): Promise<readonly Reply[]>;
 }
 
 /** Remembers, for each backend, that its locks are kept in the side backend. */
@@ -121,21 +130,24 @@ export interface LockPlace {
 export type LockResult<T> = { outcome: 'done'; value: T } | { outcome: 'busy'; rows: readonly ServerRow[] };
 
 /**
- * Takes the lock of `slot`, runs `act`, gives the lock back. The outcome is `busy` when somebody else holds it.
+ * Takes the lock of `slot`, or of all slots of its backend, runs `act`, gives the lock back. The outcome is `busy` when
+ * somebody else holds it.
  * @throws BerthError what `act` throws, and `slot.no-lock`; the row is given back unless HAProxy is out of reach
  */
 export async function withLock<T>(
   api: RuntimeApi,
-  slot: ServerName,
+  slot: ServerName | { backend: string; all: true },
   place: LockPlace,
   elapsed: () => number,
   act: (held: HeldLock) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<LockResult<T>> {
-  const lock = lockFor(slot, place.side);
+  const { backend } = slot;
+  const all = lockOfAll(backend, place.side);
+  const lock = 'all' in slot ? all : lockFor(slot, place.side);
   const started = elapsed();
   const { replies } = await api.transact(
-    [commands.addLock(lock), ...readCommands(slot.backend, place.side)],
+    [commands.addLock(lock), ...readCommands(backend, place.side)],
     signal,
   );
   const [added, ...states] = replies;
@@ -147,11 +159,12 @@ export async function withLock<T>(
   }
   const rows = parseRows(states);
   if (outcome !== 'taken') return { outcome: 'busy', rows };
+  let isBack = false;
   const transact = async (batch: readonly Command[]) => {
     if (elapsed() - started > holdMs) {
       throw new BerthError(
         'slot.no-lock',
-        `the lock of ${slot.backend}/${slot.name} was held for more than ${holdMs} ms`,
+        `${lock.backend}/${lock.name} was held for more than ${holdMs} ms`,
         {
           hint: 'HAProxy answers slowly; the change is tried again',
         },
@@ -159,10 +172,16 @@ export async function withLock<T>(
     }
     return (await api.transact(batch, signal)).replies;
   };
+  const finish = async (batch: readonly Command[]) => {
+    const done = await transact([...batch, commands.deleteLock(lock)]);
+    isBack = true;
+    return done;
+  };
   try {
-    return { outcome: 'done', value: await act({ rows, transact }) };
+    if (!('all' in slot) && findRow(rows, all) !== undefined) return { outcome: 'busy', rows };
+    return { outcome: 'done', value: await act({ rows, transact, finish }) };
   } finally {
-    if (elapsed() - started <= holdMs) {
+    if (!isBack && elapsed() - started <= holdMs) {
       // A row that cannot be given back goes stale and is broken by the next one who wants the slot.
       await api.transact([commands.deleteLock(lock)]).catch(() => undefined);
     }

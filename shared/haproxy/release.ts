@@ -2,10 +2,10 @@
 //
 //   lock ─ still mine? ─► maintenance ─► free address ─ shown? ─► unlock
 import { BerthError } from '../errors.ts';
-import type { ServerName } from './commands.ts';
-import { breakLock, findRow, type HeldLock, staleLocks, withLock } from './lock.ts';
-import type { ServerRow } from './servers-state.ts';
-import { maxTries, pauseBriefly, type SlotContext, writeAddress, writeState } from './slot-write.ts';
+import { commands, type ServerName } from './commands.ts';
+import { breakLock, findRow, type HeldLock, lockOfAll, staleLocks, withLock } from './lock.ts';
+import { type ServerRow, throwUnlessDone } from './servers-state.ts';
+import { maxTries, pauseBriefly, type SlotContext, writeAddress } from './slot-write.ts';
 import { type AppAddress, freeAddress, holds, isSlot, lockFor, type SlotTemplate, slotsOf } from './slots.ts';
 
 /**
@@ -24,7 +24,9 @@ export async function releaseSlot(
   const act = async (held: HeldLock): Promise<boolean> => {
     const row = findRow(held.rows, name);
     if (row === undefined || !holds(row, app) || !still(row)) return false;
-    await writeState(held, name, 'maint');
+    const command = commands.setState(name, 'maint');
+    const [reply] = await held.transact([command]);
+    throwUnlessDone(reply, command);
     await writeAddress(context, held, name, freeAddress);
     return true;
   };
@@ -32,8 +34,9 @@ export async function releaseSlot(
     context.signal?.throwIfAborted();
     const done = await withLock(context.api, name, context.place, elapsed, act, context.signal);
     if (done.outcome === 'done') return done.value;
-    const lock = lockFor(name, context.place.side);
-    const stale = staleLocks(done.rows).find((row) => row.name.endsWith(lock.name));
+    const { side } = context.place;
+    const awaited = [lockFor(name, side).name, lockOfAll(name.backend, side).name];
+    const stale = staleLocks(done.rows).find((row) => awaited.some((lock) => row.name.endsWith(lock)));
     if (stale !== undefined) await breakLock(context.api, stale, elapsed, context.signal);
     await pauseBriefly(context);
   }

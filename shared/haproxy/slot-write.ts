@@ -3,10 +3,10 @@
 // request to a placeholder.
 import type { Clock } from '../clock.ts';
 import { BerthError } from '../errors.ts';
-import { commands, type ServerName, type WantedState } from './commands.ts';
+import { commands, type ServerName } from './commands.ts';
 import { findRow, type HeldLock, type LockPlace } from './lock.ts';
 import type { RuntimeApi } from './runtime-api.ts';
-import { parseServersState, throwIfRefused, throwUnlessDone } from './servers-state.ts';
+import { parseServersState, throwIfRefused } from './servers-state.ts';
 import { type AppAddress, holds } from './slots.ts';
 
 /** What a claim or a release works with. */
@@ -25,13 +25,6 @@ export const maxTries = 200;
 /** About 20 ms, so that those who met do not meet again. */
 export function pauseBriefly({ clock, random, signal }: SlotContext): Promise<void> {
   return clock.sleep(20 * (0.5 + random()), signal);
-}
-
-/** Writes a state. @throws BerthError `haproxy.…` when HAProxy refused it */
-export async function writeState(held: HeldLock, slot: ServerName, state: WantedState): Promise<void> {
-  const command = commands.setState(slot, state);
-  const [reply] = await held.transact([command]);
-  throwUnlessDone(reply, command);
 }
 
 /** Writes an address and reads until HAProxy shows it. @throws BerthError `slot.…`, `haproxy.…` */

@@ -380,6 +380,15 @@ describe('owners who are gone', () => {
     assert.deepEqual(downFor(unknownDownMs), released);
   });
 
+  test('a coordinator that died while it changed many: what was the silent’s is given back', () => {
+    const rowsLeft = [holding('node1', '10.0.0.1', admin.maint), holding('node2', '10.0.0.2', admin.maint)];
+    const stale = lockRow(':all:', staleSeconds);
+    assert.deepEqual(
+      plan({ rows: [...rowsLeft, stale], agents: [agentAt('10.0.0.1', 'node1', silentFor(60_000))] }),
+      ['release app/node1 10.0.0.1:80', 'hold app/node2', 'break-lock app/claim.:all:'],
+    );
+  });
+
   test('who died in the middle of a claim: the lock is broken and the slot given back', () => {
     const half = holding('node1', '10.0.0.1', admin.maint);
     const stale = lockRow('node1', staleSeconds);
