@@ -1,0 +1,70 @@
+// A container with labels and no agent inside, the older names among them: the coordinator registers it, watches it,
+// drains it and gives its slot back.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { startLoad } from '../bench/load.ts';
+import { Stage } from './stage.ts';
+
+describe('a container with labels only', () => {
+  let stage: Stage;
+  let service: string;
+  before(async () => {
+    stage = await Stage.set({ slots: 10 });
+    service = stage.service;
+  });
+  after(() => stage[Symbol.asyncDispose]());
+
+  const command = ['node', '/berth/app.mjs'];
+  // Without what would set up an agent.
+  const env = {
+    HAPROXY_SERVER: '',
+    HAPROXY_BACKEND: '',
+    BERTH_COORDINATOR: '',
+    BERTH_TOKEN: '',
+    BERTH_SERVICE: '',
+  };
+
+  it('is given a slot, by the older label names and by ours, and serves', async () => {
+    const older = {
+      container_service_name: service,
+      container_haproxy_backend: 'app',
+      container_haproxy_node: 'node',
+      container_haproxy_backend_app_port: '8080',
+      haproxy_host: stage.haproxy.address,
+      haproxy_port: String(stage.haproxy.cliPort),
+    };
+    await stage.app({ command, env, labels: older });
+    await stage.app({ command, env, labels: { 'berth.backend': 'app', 'berth.port': '8080' } });
+    await stage.serving(2);
+    assert.equal((await stage.readySlots()).length, 2);
+    const [answer] = await Promise.all([fetch(stage.haproxy.url())]);
+    assert.equal(answer.status, 200);
+  });
+
+  it('is drained when fewer are wanted: long requests finish, and none is lost', async (t) => {
+    await stage.wait(async () => (await stage.view()).cloneable, 'it can be cloned');
+    await using load = startLoad({
+      url: `${stage.haproxy.url()}/`,
+      ratePerSecond: 40,
+      maxSeconds: 30,
+      longShare: 0.1,
+      longPath: '/slow?ms=1500',
+    });
+    await stage.wait(async () => load.total.ok > 20, 'requests flow');
+    await stage.scale(1);
+    const took = await stage.settled(1);
+    const counts = await load.stop();
+    t.diagnostic(`${counts.sent} requests, drained and gone after ${Math.round(took)} ms`);
+    assert.deepEqual(counts.errors, {});
+  });
+
+  it('gives its slot back when it is deleted; one more is made, since a number was set', async () => {
+    const ids = (await stage.containers()).map(({ id }) => id);
+    await stage.engine.run(['rm', '-f', ...ids]);
+    await stage.wait(
+      async () => (await stage.containers()).every(({ id }) => !ids.includes(id)),
+      'the old ones are gone',
+    );
+    await stage.settled(1);
+  });
+});
