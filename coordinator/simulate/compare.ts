@@ -6,7 +6,7 @@ import type { AdmittedPolicy } from '../policy/normalize.ts';
 import { type Compared, compare, loadSpan, presetRival } from './comparison.ts';
 import { formatMarkdown } from './format-summary.ts';
 import { chooseModel } from './service-model.ts';
-import { madeTrace, traceNames } from './trace.ts';
+import { madeTrace, type TraceName, traceNames } from './trace.ts';
 
 export type Measure = 'sessions' | 'requestRate';
 
@@ -31,7 +31,10 @@ function policyUnderTest(what: Measure): AdmittedPolicy {
   return admitted;
 }
 
-export function compareOnAllTraces(what: Measure): { trace: string; compared: Compared[] }[] {
+export function compareOnTraces(
+  what: Measure,
+  names: readonly TraceName[] = traceNames,
+): { trace: string; compared: Compared[] }[] {
   const admitted = policyUnderTest(what);
   const model = chooseModel(admitted);
   const span = loadSpan(admitted, model);
@@ -40,7 +43,7 @@ export function compareOnAllTraces(what: Measure): { trace: string; compared: Co
     presetRival('hpa', admitted, model),
     presetRival('hpa-cpu', admitted, model),
   ];
-  return traceNames.map((name) => ({
+  return names.map((name) => ({
     trace: name,
     compared: compare(rivals, madeTrace(name, span), model, {}),
   }));
@@ -48,5 +51,5 @@ export function compareOnAllTraces(what: Measure): { trace: string; compared: Co
 
 if (import.meta.main) {
   const what = process.argv[2] === 'requestRate' ? 'requestRate' : 'sessions';
-  process.stdout.write(formatMarkdown(compareOnAllTraces(what)));
+  process.stdout.write(formatMarkdown(compareOnTraces(what)));
 }

@@ -202,7 +202,7 @@ describe('berth, asking a coordinator', () => {
       assert.equal(stderr, '');
       return stdout.trim().split('\n');
     };
-    assert.deepEqual(complete('s'), ['serve', 'status', 'slots']);
+    assert.deepEqual(complete('s'), ['serve', 'status', 'slots', 'services', 'scale', 'simulate']);
     assert.ok(complete('slots', '--').includes('--backend'));
     assert.deepEqual(complete('slots', '--state', 'd'), ['drain', 'down']);
     assert.deepEqual(complete('audit', '-o', ''), ['table', 'json', 'csv']);
