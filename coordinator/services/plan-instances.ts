@@ -49,6 +49,8 @@ export interface ServicePlanning {
 
 /** A container that was just created is about to be started by the one who created it. */
 const createdGraceMs = 10_000;
+/** A spare that drains is given this long to be seen in a slot. */
+const slotWaitMs = 3000;
 /** More than this share unhealthy at once is not the instances' fault; replacing them would not help. */
 const massFailureShare = 0.5;
 
@@ -202,9 +204,9 @@ function planSpares(
     const on = { id: instance.id, name: instance.name };
     if (room > 0) {
       room -= 1;
-      // Without a slot it would have to claim one before it could serve.
-      if ((idle && instance.registered) || late)
-        steps.push({ kind: 'park', ...on, reason: `${warm} kept warm` });
+      // Without a slot it would have to claim one before it could serve; but one that was told before it had one gets none.
+      const isSlotted = instance.registered || (instance.drainAgeMs ?? 0) >= slotWaitMs;
+      if ((idle && isSlotted) || late) steps.push({ kind: 'park', ...on, reason: `${warm} kept warm` });
     } else if (idle || late) {
       steps.push({
         kind: 'stop',

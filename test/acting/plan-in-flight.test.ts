@@ -84,4 +84,13 @@ describe('a plan while steps are under way', () => {
       'one that cannot be started is replaced',
     );
   });
+
+  it('parks a spare that has no slot after a while, not only when the drain is given up', () => {
+    const spare = (drainAgeMs: number) =>
+      instance('s', { phase: 'draining', serving: false, registered: false, madeSpare: true, drainAgeMs });
+    const kinds = (age: number) =>
+      planInstances(planning({ instances: [instance('a'), spare(age)], warm: 1 })).map(({ kind }) => kind);
+    assert.deepEqual(kinds(500), []);
+    assert.deepEqual(kinds(4000), ['park']);
+  });
 });
