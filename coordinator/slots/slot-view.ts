@@ -9,7 +9,7 @@ import {
   slotsOf,
 } from '../../shared/haproxy/slots.ts';
 import type { HaproxyPicture } from '../observe/haproxy.ts';
-import type { SlotAgent } from './slot-world.ts';
+import { addressKey, indexApps, type SlotAgent } from './slot-world.ts';
 
 export interface SlotView {
   haproxy: string;
@@ -45,17 +45,13 @@ export function viewSlots(
   templates: readonly SlotTemplate[],
   agents: readonly SlotAgent[],
 ): SlotView[] {
-  const owners = new Map(
-    [...agents]
-      .sort((a, b) => Number(a.record.connected) - Number(b.record.connected))
-      .map((agent) => [`${agent.registration.address}:${agent.registration.port}`, agent.record]),
-  );
+  const owners = indexApps(agents.filter(({ record }) => record.goodbyeReason === undefined));
   return templates.flatMap((template) => {
     const slots = slotsOf(picture.rows, template);
     const free = new Set(freeSlots(slots));
     return slots.map((row): SlotView => {
       const isFree = free.has(row);
-      const owner = isFree ? undefined : owners.get(`${row.address}:${row.port}`);
+      const owner = isFree ? undefined : owners.get(addressKey(row))?.record;
       return {
         haproxy,
         backend: row.backend,

@@ -4,7 +4,8 @@ import { isIP, isIPv6, SocketAddress } from 'node:net';
 
 /** The one spelling of an address; IPv4-mapped IPv6 as the IPv4 address that it means. No address stays as it is. */
 export function plainAddress(address: string): string {
-  if (!isIPv6(address) || address.includes('%')) return address;
+  // The colon first: rows are compared by the thousand, and most are IPv4.
+  if (!address.includes(':') || address.includes('%') || !isIPv6(address)) return address;
   const plain = new SocketAddress({ address, family: 'ipv6' }).address;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1] ?? plain;
 }

@@ -103,8 +103,18 @@ function restartTests(version: HaproxyVersion): void {
     fleet.keep();
     await fleet.start(6);
     const haproxy = only(fleet);
+    // The new worker has no slots until they are written: requests that come before are answered 503, by HAProxy.
+    await using bare = startLoad({ url: haproxy.url(), ratePerSecond: 100, maxSeconds: 10 });
     await haproxy.reload();
-    t.diagnostic(`without a state file: ${Math.round(await fleet.whole(soonMs))} ms`);
+    const ms = Math.round(await fleet.whole(soonMs));
+    const counts = await bare.stop();
+    t.diagnostic(
+      `without a state file: whole after ${ms} ms, ${counts.failed} of ${counts.sent} requests failed`,
+    );
+    assert.deepEqual(
+      Object.keys(counts.errors).filter((error) => error !== '503'),
+      [],
+    );
     await servesAll(fleet);
 
     const file = `${haproxy.folder}/servers.state`;
