@@ -95,13 +95,13 @@ describe('a coordinator that is killed', () => {
       const moment = `${choose(moments)}:${1 + Math.floor(random() * 2)}`;
       const count = 1 + Math.floor(random() * 4);
       const plainCount = 1 + Math.floor(random() * 3);
-      const loss = choose([undefined, ['kill'], ['rm', '-f'], ['stop', '-t', '2']]);
+      const loss = choose<readonly string[]>([[], ['kill'], ['rm', '-f'], ['stop', '-t', '2']]);
       await stage.coordinator.kill();
       await stage.coordinator.start({ BERTH_FAULT_KILL: moment });
       const order = Promise.allSettled([
         stage.scale(count),
         stage.scale(plainCount, {}, plain),
-        ...(loss === undefined ? [] : [stopOne(choose([stage.service, plain]), loss)]),
+        ...(loss.length === 0 ? [] : [stopOne(choose([stage.service, plain]), loss)]),
       ]);
       const wait = stage.coordinator.ended(300 + Math.floor(random() * 2000));
       const died = await wait.then(
