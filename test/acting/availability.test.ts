@@ -26,7 +26,7 @@ describe('a service with berth.availability', () => {
 
   it('starts one again that was stopped with docker stop', (t) =>
     restored(t, 0, async () => {
-      await stage.engine.run(['stop', '-t', '5', (await first()).container]);
+      await stage.engine.run(['stop', '-t', '20', (await first()).container]);
     }));
 
   it('starts one again that was killed', (t) =>
@@ -73,7 +73,11 @@ describe('a service with berth.availability', () => {
       const one = instances.find((each) => each.container === container);
       return one?.byOperator === true && one.phase === 'draining' && one.state === 'running' && serving === 3;
     }, 'it is left alone after a restart of the coordinator');
-    await stage.coordinator.write('POST', `/api/v1/agents/${agent}/drain`, { drain: false, reason: 'seen' });
+    const back = { drain: false, reason: 'seen' };
+    await stage.wait(
+      () => stage.coordinator.write('POST', `/api/v1/agents/${agent}/drain`, back),
+      'its agent has a session again and is told to come back',
+    );
     await stage.settled(3);
   });
 
