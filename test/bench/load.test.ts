@@ -8,14 +8,13 @@ test('load keeps its count, by step and by kind of failure', async () => {
   await using app = await startApp();
   await using load = startLoad({ url: app.url, ratePerSecond: 100, maxSeconds: 20, longShare: 0.1 });
   const { total } = load;
-  await until(() => total.sent >= 50, { what: '50 requests are sent' });
+  await until(() => (total.byStatus[200] ?? 0) >= 40, { what: '40 requests are answered' });
   await fetch(`${app.url}/health/503`, { method: 'POST' });
   const gone = load.mark('app is gone');
   await app.stop(0);
   await until(() => gone.failed >= 20, { what: '20 requests failed' });
   await load.stop();
   assert.equal(total.ok + total.failed, total.sent);
-  assert.ok((total.byStatus[200] ?? 0) >= 40, JSON.stringify(total));
   assert.ok((gone.errors['ECONNREFUSED'] ?? 0) >= 20, JSON.stringify(gone));
   assert.equal(load.steps.get('app is gone'), gone);
 });
