@@ -20,7 +20,7 @@ const maxBytes = 1024 * 1024;
 
 export class AppMetrics {
   readonly #settings: AppMetricsSettings;
-  readonly #target: () => ProbeTarget;
+  readonly #target: () => ProbeTarget | undefined;
   readonly #cgroup: ReadCgroup;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -28,9 +28,10 @@ export class AppMetrics {
   readonly #failing = new Set<string>();
   #before: { sample: CgroupSample; at: number } | undefined;
 
+  /** `target` is where the app is; undefined while it has not answered yet, when there is nothing to read. */
   constructor(
     settings: AppMetricsSettings,
-    target: () => ProbeTarget,
+    target: () => ProbeTarget | undefined,
     cgroup: ReadCgroup,
     hooks: { clock: Clock; log: Log },
   ) {
@@ -52,7 +53,11 @@ export class AppMetrics {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#sampleContainer();
-      await Promise.all(this.#settings.sources.map((source) => this.#sampleSource(source, signal)));
+      const target = this.#target();
+      if (target !== undefined) {
+        const samples = this.#settings.sources.map((source) => this.#sampleSource(source, target, signal));
+        await Promise.all(samples);
+      }
       await this.#clock.sleep(this.#settings.interval, signal);
     }
   }
@@ -76,11 +81,11 @@ export class AppMetrics {
     }
   }
 
-  async #sampleSource(source: MetricSource, signal: AbortSignal): Promise<void> {
+  async #sampleSource(source: MetricSource, target: ProbeTarget, signal: AbortSignal): Promise<void> {
     const { name } = source;
     const timeout = AbortSignal.timeout(this.#settings.timeout);
     try {
-      const body = await this.#read(source, timeout);
+      const body = await this.#read(source, target, timeout);
       const value = selectMetric(body, source.selector);
       this.#samples.set(name, { value, at: this.#clock.monotonic() });
       if (this.#failing.delete(name)) {
@@ -97,12 +102,10 @@ export class AppMetrics {
     }
   }
 
-  #read(source: MetricSource, signal: AbortSignal): Promise<string> {
-    const { place } = source;
+  #read({ place }: MetricSource, target: ProbeTarget, signal: AbortSignal): Promise<string> {
     if (place.kind === 'file') return readStart(place.path);
     if (place.kind === 'url') return fetchText(place.url, signal);
-    const { address, port } = this.#target();
-    return fetchText(`http://${formatHostPort(address, port)}${place.path}`, signal);
+    return fetchText(`http://${formatHostPort(target.address, target.port)}${place.path}`, signal);
   }
 }
 

@@ -81,7 +81,7 @@ export class Berthing {
     });
     this.#metrics = new AppMetrics(
       { ...config.metrics, sources: config.metrics.sources ?? [] },
-      () => this.#target,
+      () => (this.#phase === 'starting' ? undefined : this.#target),
       readOwnCgroup,
       hooks,
     );

@@ -11,4 +11,5 @@ node=/berth/node
 # Node cannot reap orphans. An init that Docker brings (`docker run --init`) is enough.
 init='/berth/tini --'
 if [ $$ -ne 1 ] || [ ! -x /berth/tini ]; then init=; fi
-exec $init "$node" /berth/agent.cjs -- "$@"
+# Without machine code the agent takes 2 MB less, and it has little to do.
+exec $init "$node" --jitless /berth/agent.cjs -- "$@"
