@@ -52,7 +52,7 @@ for (const version of haproxyVersions) {
       // A transaction of a hundred at once may wait for a turn on a busy machine.
       api = createRuntimeApi({ name: 'bench', host: '', port: 0, path: haproxy.socket }, 10_000);
     });
-    after(() => haproxy.stop());
+    after(() => haproxy[Symbol.asyncDispose]());
 
     test(`${races} races of ${claimants}: each has a slot of its own, no lock row is left`, async () => {
       for (let race = 0; race < races; race += 1) {
