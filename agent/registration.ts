@@ -247,7 +247,7 @@ export class Registration {
     if (!this.#looked) await this.#arrive(signal);
     const held = this.#held;
     if (held !== undefined) return this.#keep(held, signal);
-    if (this.#wanted !== 'ready') return this.#idlePause();
+    if (this.#wanted !== 'ready' && this.#wanted !== 'standby') return this.#idlePause();
     this.#claiming = true;
     try {
       await this.#claim(signal);
@@ -296,7 +296,7 @@ export class Registration {
   async #claim(signal: AbortSignal): Promise<void> {
     const { app, template } = await this.#survey(signal);
     const { gate, id } = this.#settings;
-    const state = gate === 'haproxy' ? 'drain' : 'ready';
+    const state = gate === 'haproxy' || this.#wanted === 'standby' ? 'drain' : 'ready';
     const preferred = this.#memory.load()?.slot;
     const { slot, adopted } = await claimSlot(this.#context(signal), template, app, { id, preferred, state });
     this.#held = await HeldSlot.find(this.#api, slot, app, state, signal);
@@ -328,7 +328,8 @@ export class Registration {
     } else if (held.written === 'drain' && !look.inMaintenance) {
       // The gate: HAProxy's own check must have passed.
       if (this.#settings.gate === 'haproxy' && look.check === 'failed') return gatePollMs;
-      await this.#write(held, 'ready', signal);
+      // The app has just answered its agent, whatever HAProxy's checks found while it was paused or away.
+      await this.#write(held, 'ready', signal, !look.serving && !look.draining);
     } else {
       await this.#respectOperator(held, look, signal);
       await this.#sweepNow(held, signal);
@@ -369,8 +370,8 @@ export class Registration {
     }
   }
 
-  async #write(held: HeldSlot, state: WantedState, signal: AbortSignal): Promise<void> {
-    const { look, changed } = await held.write(state, signal);
+  async #write(held: HeldSlot, state: WantedState, signal: AbortSignal, afresh = false): Promise<void> {
+    const { look, changed } = await held.write(state, signal, afresh);
     // Given to another one between the look and the write: the next round sees what it is now.
     if (!look.mine) return this.#lost(held, look, signal);
     if (!changed) return;

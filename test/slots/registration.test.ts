@@ -71,6 +71,42 @@ for (const version of haproxyVersions) {
       }
     });
 
+    test('a spare claims its slot out of traffic, and serves at a word', async () => {
+      await using fleet = await start();
+      const instance = await Instance.start(fleet, '127.0.0.9', { phase: 'starting' });
+      instance.registrations[0]?.want('standby', 'it is kept warm');
+      await until(() => instance.registrations[0]?.report().state === 'drain', { what: 'it has a slot' });
+      assert.ok(isDraining(await rowOf(fleet, slotOf(instance))));
+      assert.deepEqual(
+        instance.events.map(({ event }) => event),
+        ['slot.claimed'],
+      );
+      instance.want('ready');
+      await until(async () => isEnabled(await rowOf(fleet, slotOf(instance))), { what: 'the slot is ready' });
+    });
+
+    test('an app that was away serves at once when it is back, before checks of a slow beat have passed', async () => {
+      await using fleet = await start({
+        inter: '20s',
+        serverOptions: 'fastinter 100ms downinter 20s fall 1',
+      });
+      const port = await freePort();
+      const instance = await Instance.start(fleet, '127.0.0.9', { app: false, port, phase: 'starting' });
+      instance.registrations[0]?.want('standby', 'it is kept warm');
+      await until(() => instance.registrations[0]?.report().state === 'drain', { what: 'it has a slot' });
+      const slot = slotOf(instance);
+      await cli(fleet, `set server app/${slot} health down`);
+      const status = async () =>
+        ((await cli(fleet, 'show stat')) ?? '').split('\n').find((line) => line.startsWith(`app,${slot},`)) ??
+        '';
+      await until(async () => (await status()).includes(',DOWN,'), { what: 'HAProxy has found it down' });
+      instance.want('ready');
+      await until(async () => /,UP(?: \d+\/\d+)?,/.test(await status()), {
+        what: 'the slot is up',
+        deadlineMs: 5000,
+      });
+    });
+
     test('the gate waits for a check of its own, not for the one that the slot’s last owner passed', async () => {
       await using fleet = await start({ inter: '400ms', slots: 1 });
       const first = await Instance.start(fleet, '127.0.0.10', { nodeCount: 1, gate: 'haproxy' });
