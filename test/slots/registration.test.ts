@@ -30,6 +30,10 @@ for (const version of haproxyVersions) {
       await using fleet = await start();
       const port = await freePort();
       await cli(fleet, `set server app/node3 addr 127.0.0.9 port ${port}; set server app/node3 state ready`);
+      // From 2.9 on an address is applied later than it is answered.
+      await until(async () => (await rowOf(fleet, 'node3')).address === '127.0.0.9', {
+        what: 'the address is there',
+      });
       const instance = await Instance.start(fleet, '127.0.0.9', { app: false, port, phase: 'starting' });
       await until(async () => isDraining(await rowOf(fleet, 'node3')), { what: 'the slot is in drain' });
       assert.equal(instance.registrations[0]?.report().state, 'none');
@@ -223,6 +227,8 @@ describe('an address that was another service’s', () => {
     await haproxy.cli(
       'set server fixed/other1 addr 127.0.0.10 port 4000; set server fixed/other1 state ready',
     );
+    const written = async () => (await haproxy.cli('show servers state')).split(' 127.0.0.10 ').length === 4;
+    await until(written, { what: 'the addresses are there' });
     const instance = await Instance.start(fleet, '127.0.0.10', { app: false, port: 4000 });
     await until(() => instance.registrations[0]?.report().state === 'ready', { what: 'it has its slot' });
     const state = await haproxy.cli('show servers state');
