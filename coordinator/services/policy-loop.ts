@@ -20,9 +20,9 @@ import { isActive, type ServiceInstance } from './service-instance.ts';
 import type { Services } from './services.ts';
 
 export interface PolicyLoopParts {
-  reader: SourceReader;
+  reader: Pick<SourceReader, 'readAll'>;
   services: Services;
-  decisions: DecisionLog;
+  decisions: Pick<DecisionLog, 'restore' | 'note'>;
   /** The instances of a service; an error in words when they are not known. */
   instances(
     service: string,
