@@ -65,16 +65,11 @@ const instances = Array.from(
   }),
 );
 
-type Reader = Pick<PolicyLoopParts['reader'], 'readAll'>;
-
-function partsOf(reader: Reader): PolicyLoopParts {
+function partsOf(reader: PolicyLoopParts['reader']): PolicyLoopParts {
   return {
-    reader: reader as PolicyLoopParts['reader'],
+    reader,
     services: new Services(),
-    decisions: {
-      restore: async () => undefined,
-      note: () => undefined,
-    } as unknown as PolicyLoopParts['decisions'],
+    decisions: { restore: async () => undefined, note: () => undefined },
     instances: () => ({ known: true, instances }),
     backendOf: (service) => service,
     alerts: () => [],
@@ -84,7 +79,7 @@ function partsOf(reader: Reader): PolicyLoopParts {
   };
 }
 
-const answer: Reader = {
+const answer: PolicyLoopParts['reader'] = {
   readAll: async (requests) =>
     Object.fromEntries(
       requests.map(({ name }) => [
@@ -156,7 +151,7 @@ async function lateness(): Promise<number> {
   const stop = new AbortController();
   const last = new Map<string, number>();
   let worst = 0;
-  const reader: Reader = {
+  const reader: PolicyLoopParts['reader'] = {
     readAll: async (requests, options) => {
       const service = requests[0]?.target.service ?? '';
       if (service === 'p0') {
