@@ -2,14 +2,13 @@
 // sidecar) tells it when to leave and when the end has come; it tells when the app should be ended.
 import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
-import type { Hello, Phase } from '../shared/protocol.ts';
-import { protocolVersion } from '../shared/protocol-terms.ts';
-import { version } from '../shared/version.ts';
+import type { Phase } from '../shared/protocol.ts';
 import { AppMetrics } from './app-metrics.ts';
 import { readOwnCgroup } from './cgroup.ts';
 import type { Config } from './config.ts';
 import { serveHealth } from './health.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { formatHello } from './hello.ts';
 import type { Identity } from './identity.ts';
 import { drainAll, runPreStop } from './leave.ts';
 import { localAddress } from './local-address.ts';
@@ -32,7 +31,6 @@ export interface BerthingHooks {
 
 /** A release that HAProxy does not answer is given up after this long; its health check takes the slot out. */
 const releaseMs = 1500;
-const goodbyeMs = 50;
 const toldHoldsMs = 30_000;
 
 export class Berthing {
@@ -127,8 +125,7 @@ export class Berthing {
     late.abort();
     const ms = Math.round(clock.monotonic() - began);
     if (!inTime) log.warn({ event: 'release.given-up', ms }, 'HAProxy did not take the slot back in time');
-    this.#heartbeat?.sayGoodbye(reason);
-    if (this.#heartbeat !== undefined) await clock.sleep(goodbyeMs);
+    await this.#heartbeat?.sayGoodbye(reason);
     this.#abort.abort();
   }
 
@@ -236,21 +233,4 @@ export class Berthing {
 async function lookUp(host: string): Promise<string[]> {
   const { lookup } = await import('node:dns/promises');
   return (await lookup(host, { all: true })).map(({ address }) => address);
-}
-
-function formatHello(config: Config, identity: Identity): Hello {
-  const { id, hostname, container } = identity;
-  const { service } = config.app;
-  const { nodeCount, slotPrefix } = config.haproxy;
-  return {
-    type: 'hello',
-    v: protocolVersion,
-    agent: id,
-    hostname,
-    agentVersion: version,
-    nodeCount,
-    slotPrefix,
-    ...(service === undefined ? {} : { service }),
-    ...(container === undefined ? {} : { container }),
-  };
 }

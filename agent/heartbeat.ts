@@ -34,6 +34,7 @@ export interface HeartbeatHooks {
 
 const backOff = { firstMs: 500, mostMs: 15_000 };
 const leastSilenceMs = 3000;
+const goodbyeMs = 300;
 /** Changes that come together go out together. */
 const gatherMs = 10;
 
@@ -42,6 +43,8 @@ export class Heartbeat {
   readonly #hooks: HeartbeatHooks;
   readonly #wakeup = new Wakeup();
   #session: Session | undefined;
+  /** Aborts when the session has ended. */
+  #over: AbortSignal | undefined;
   #paceMs: number | undefined;
   #seq = 0;
   #lapse: NodeJS.Timeout | undefined;
@@ -72,13 +75,14 @@ export class Heartbeat {
     }
   }
 
-  /** The last heartbeat and the goodbye; nothing without a session. */
-  sayGoodbye(reason: string): void {
+  /** The last heartbeat and the goodbye; resolves when the coordinator has them, soon in any case. */
+  async sayGoodbye(reason: string): Promise<void> {
     clearTimeout(this.#lapse);
     if (this.#session === undefined || this.#paceMs === undefined) return;
     this.#beat(this.#session);
     this.#session.send({ type: 'goodbye', reason });
     this.#session.close();
+    await this.#hooks.clock.sleep(goodbyeMs, this.#over);
   }
 
   /** One session from its beginning to its end; whether it was welcomed. */
@@ -106,6 +110,7 @@ export class Heartbeat {
       },
     });
     this.#session = session;
+    this.#over = over.signal;
     // Not AbortSignal.any: what it makes of a signal that lives as long as the agent is never quite freed.
     const onAbort = () => over.abort();
     signal.addEventListener('abort', onAbort, { once: true });

@@ -4,15 +4,13 @@ import { systemClock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { type Invocation, parseArguments } from './arguments.ts';
-import { appEnvironment, type Config, readConfig } from './config.ts';
+import { type Config, readConfig } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
-import { findProgram } from './find-program.ts';
 import { type Identity, readIdentity } from './identity.ts';
-import { planLaunch } from './launch.ts';
 import { listenToSignals } from './listen-to-signals.ts';
 import { createLog } from './log.ts';
 import { type Berth, Parent } from './parent.ts';
-import { adviseOn, readSurroundings } from './surroundings.ts';
+import { prepareApp } from './prepare-app.ts';
 
 async function main(): Promise<number> {
   const invocation = parseArguments(process.argv.slice(2));
@@ -84,9 +82,8 @@ async function wrap(
   log: Log,
 ): Promise<number> {
   const clock = systemClock;
-  const { onAgentExit } = config.app;
   const makeBerth = async (onGiveUp: (reason: string) => void): Promise<Berth> => {
-    if (onAgentExit === 'keep') {
+    if (config.app.onAgentExit === 'keep') {
       const { GuardedBerth } = await import('./guarded-berth.ts');
       return new GuardedBerth({ log, clock, onGiveUp });
     }
@@ -95,19 +92,11 @@ async function wrap(
   };
   const parent = new Parent(config.stop, { log, clock, makeBerth });
   listenToSignals((signal) => parent.receive(signal));
-  const here = readSurroundings();
-  const env = appEnvironment(process.env);
-  const has = (program: string) => findProgram(program, env['PATH']).kind === 'found';
-  const known = findProgram(app.command, env['PATH']).kind === 'found';
-  // What cannot be started is started as it is, so that the error is about it and not about what is put before it.
-  const launch = known
-    ? planLaunch(app, { diesWithAgent: onAgentExit === 'stop', group: config.app.signalGroup }, here, has)
-    : { file: app.command, args: app.args, group: false, advice: [] };
-  for (const advice of [...adviseOn(here), ...launch.advice])
-    log.warn({ event: 'surroundings.doubted' }, advice);
+  const { start, advice } = prepareApp(app, config.app);
+  for (const line of advice) log.warn({ event: 'surroundings.doubted' }, line);
   const { clearAddress } = await import('./clear-address.ts');
   await clearAddress(config, log);
-  return parent.run({ ...launch, command: app.command, env });
+  return parent.run(start);
 }
 
 async function sidecar(config: Config, identity: Identity, guarded: boolean, log: Log): Promise<number> {

@@ -112,7 +112,8 @@ export class Parent {
     const began = clock.monotonic();
     const budget = planStop(began, settings);
     log.info({ event: 'agent.stopping', reason }, `stopping: ${reason}`);
-    await berth.leave(reason, budget, AbortSignal.any([this.#skip.signal, this.#ended.signal]));
+    const enough = AbortSignal.any([this.#skip.signal, this.#ended.signal]);
+    await this.#guard(berth.leave(reason, budget, enough));
     if (this.#ended.signal.aborted) return;
     this.#signalled = true;
     const signal = this.#stopping ?? 'SIGTERM';
@@ -138,11 +139,20 @@ export class Parent {
     log.info({ event: 'app.exited', ...exit }, `the app ended: ${how}`);
     const began = clock.monotonic();
     this.#berth?.note('app.exited', how);
-    await this.#berth?.end(`the app ended: ${how}`);
+    if (this.#berth !== undefined) await this.#guard(this.#berth.end(`the app ended: ${how}`));
     const code = exitCodeOf(exit);
     const final = this.#givenUp && code === 0 ? exitCodes.givenUp : code;
     const ms = Math.round(clock.monotonic() - began);
     log.info({ event: 'agent.stopped', code: final, ms }, `the slot is given back; exit code ${final}`);
     return final;
+  }
+
+  /** A fault of the other half must not keep the app from its signal, nor the agent from its exit code. */
+  async #guard(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#hooks.log.error({ event: 'agent.faulted', error: describeError(error) }, 'a fault in the agent');
+    }
   }
 }

@@ -44,6 +44,21 @@ test('an app that boots for a second is in traffic soon after, and not before', 
   await untilSlot(haproxy, instance.port, 'ready', 2000);
 });
 
+test("with BERTH_GATE=haproxy it waits for HAProxy's own check as well", async () => {
+  const lines = ['option httpchk GET /healthz', 'default-server rise 2'];
+  await using strict = await startLoadBalancer({
+    config: { backends: [{ name: 'app', lines }], slots: 5, inter: '200ms' },
+  });
+  await using instance = await startInstance(strict, { BERTH_GATE: 'haproxy' });
+  await instance.event('slot.claimed');
+  await untilSlot(strict, instance.port, 'ready');
+  const events = instance.log().map(({ event }) => event);
+  assert.ok(events.indexOf('slot.claimed') < events.indexOf('slot.ready'));
+  const [header = '', ...rows] = (await strict.cli('show stat app 4 -1')).split('\n');
+  const column = header.replace('# ', '').split(',').indexOf('check_status');
+  assert.ok(rows.some((row) => row.split(',')[column] === 'L7OK'));
+});
+
 test('stopping under load fails no request, short or long', async () => {
   await using first = await startInstance(haproxy);
   await using second = await startInstance(haproxy);

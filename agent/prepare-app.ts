@@ -1,0 +1,24 @@
+// How this app is to be started here.
+import type { AppStart } from './app-process.ts';
+import { appEnvironment, type Config } from './config.ts';
+import { findProgram } from './find-program.ts';
+import { planLaunch } from './launch.ts';
+import { adviseOn, readSurroundings } from './surroundings.ts';
+
+/** What to start, and what is wrong with the surroundings, one line each. */
+export function prepareApp(
+  app: { command: string; args: readonly string[] },
+  settings: Config['app'],
+): { start: AppStart; advice: string[] } {
+  const env = appEnvironment(process.env);
+  const here = readSurroundings();
+  const has = (program: string) => findProgram(program, env['PATH']).kind === 'found';
+  // What cannot be started is started as it is, so that the error is about it and not about what is put before it.
+  if (!has(app.command)) {
+    const start = { ...app, file: app.command, env, group: false };
+    return { start, advice: adviseOn(here) };
+  }
+  const wishes = { diesWithAgent: settings.onAgentExit === 'stop', group: settings.signalGroup };
+  const { advice, ...launch } = planLaunch(app, wishes, here, has);
+  return { start: { ...launch, command: app.command, env }, advice: [...adviseOn(here), ...advice] };
+}
