@@ -40,6 +40,7 @@ export class PolicySet {
   #fileStamp = '';
   #database: ReadonlyMap<string, AdmittedPolicy> = new Map();
   #stored: readonly StoredPolicy[] = [];
+  #storedErrors: readonly AdmissionError[] = [];
   #loaded = false;
   #resolution: Resolution = { effective: [], problems: [] };
   #said = '';
@@ -60,7 +61,7 @@ export class PolicySet {
   /** Policies that are refused, and labels that cannot be followed, as lines for people. */
   problems(): string[] {
     return [
-      ...this.#fileErrors.map(formatAdmissionError),
+      ...[...this.#fileErrors, ...this.#storedErrors].map(formatAdmissionError),
       ...this.#resolution.problems.map(({ service, message }) => `${service}: ${message}`),
     ];
   }
@@ -173,9 +174,11 @@ export class PolicySet {
         updatedAt: Number(row.updated_at),
         updatedBy: row.updated_by,
       }));
-      const admitted = this.#stored.flatMap(
-        ({ document, name }) => admitPolicy(document, `database, policy ${name}`).admitted,
+      const admissions = this.#stored.map(({ document, name }) =>
+        admitPolicy(document, `database, policy ${name}`),
       );
+      this.#storedErrors = admissions.flatMap(({ errors }) => errors);
+      const admitted = admissions.flatMap((admission) => admission.admitted);
       this.#database = new Map(admitted.map((each) => [each.policy.name, each]));
       this.#loaded = true;
     } catch (error) {

@@ -45,6 +45,8 @@ export class PolicyLoop {
   readonly effective: EffectivePolicy;
   readonly #parts: PolicyLoopParts;
   #state: PolicyState | undefined;
+  /** Instances that the last evaluation has seen, running or not. */
+  #known: ReadonlySet<string> | undefined;
   #said = '';
   #saidAt = Number.NEGATIVE_INFINITY;
   #decidedAt: number;
@@ -89,7 +91,7 @@ export class PolicyLoop {
     const { services, decisions, clock } = this.#parts;
     const { policy } = this.effective;
     this.#state ??= (await this.#restore()) ?? emptyState;
-    const observations = await observe(this.effective, this.#parts, signal);
+    const observations = await observe(this.effective, this.#parts, signal, this.#known);
     const now = { wallMs: clock.wall(), monoMs: clock.monotonic(), run };
     const { decision, state } = decide(policy, this.#state, observations, now);
     if (signal.aborted) return;
@@ -101,13 +103,19 @@ export class PolicyLoop {
         wantedBy: `policy ${policy.name}`,
         wantedReason: headline(decision.record),
       });
-    } else if (services.get(policy.service)?.wanted === null && observations.target.ok) {
+    } else if (
+      observations.target.ok &&
+      services.get(policy.service)?.wanted !== observations.target.wanted
+    ) {
       services.change(policy.service, {
         wanted: observations.target.wanted,
         wantedBy: `policy ${policy.name}`,
         wantedReason: 'the size that was found',
       });
     }
+    // What is there now was counted; whoever comes by hand from here on adds to the size.
+    const seen = this.#parts.instances(policy.service);
+    if (seen.known) this.#known = new Set(seen.instances.map(({ id }) => id));
     decisions.note(state, decision.record, this.#entry(decision.record));
   }
 
@@ -156,6 +164,7 @@ export async function observe(
   effective: EffectivePolicy,
   parts: PolicyLoopParts,
   signal: AbortSignal,
+  known?: ReadonlySet<string>,
 ): Promise<Observations> {
   const { policy, sources } = effective;
   const { service, intervalMs } = policy;
@@ -171,7 +180,7 @@ export async function observe(
   const instances = seen.known ? seen.instances : [];
   return {
     target: seen.known
-      ? { ok: true, wanted: wantedSize(state?.wanted ?? null, instances) }
+      ? { ok: true, wanted: wantedSize(state?.wanted ?? null, instances, known) }
       : { ok: false, message: seen.why },
     instances: instances.map(observationOf),
     readings,
@@ -181,11 +190,18 @@ export async function observe(
   };
 }
 
-/** The size that is wanted now: ours, or what somebody has started by hand beyond it. */
-function wantedSize(wanted: number | null, instances: readonly ServiceInstance[]): number {
+/**
+ * The size that is wanted now: ours, and one more for each instance that somebody has started by hand since `known` was
+ * noted (without `known`, nobody has). Clones are ours, and one that was known and is on its way out counts no more.
+ */
+function wantedSize(
+  wanted: number | null,
+  instances: readonly ServiceInstance[],
+  known: ReadonlySet<string> | undefined,
+): number {
   const active = instances.filter(isActive);
   if (wanted === null) return active.length;
-  return Math.max(wanted, active.filter(({ clone }) => !clone).length);
+  return wanted + active.filter(({ clone, id }) => !clone && known?.has(id) === false).length;
 }
 
 function controlsOf({
