@@ -1,11 +1,10 @@
 // `npm test [-- WORD…]`: prepares, runs the test files (those whose path holds one of the words), and ends with the
 // counts. The exit code is 0 only when the build, the check and every test succeeded.
 //
-// Files that use a Docker Engine run one after the other, since containers and load would disturb each other's
-// bounds; the others run before them, as many at a time as there are cores.
+// Three rows of files run beside each other, one file at a time each: the suites on the whole system (`faults/`,
+// `quickstart`), what else uses a Docker Engine, and all others. Most tests wait more than they compute.
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -45,9 +44,11 @@ if (withDocker.length > 0) {
 }
 
 const outcome: Outcome = { failed: 0, files: [] };
+const isWhole = (file: string) => /^test\/(?:faults\/|quickstart|haproxy-configs)/.test(file);
 const groups = [
-  { files: others, concurrency: availableParallelism() },
-  { files: withDocker, concurrency: 1 },
+  { files: others, concurrency: 1 },
+  { files: withDocker.filter((file) => !isWhole(file)), concurrency: 1 },
+  { files: withDocker.filter(isWhole), concurrency: 1 },
 ];
 await pipeline(Readable.from(testEvents(groups, outcome)), new spec(), process.stdout, { end: false });
 

@@ -1,5 +1,6 @@
-// Several runs of node:test as one stream of events: each run's closing counts are held back and added up, so that a
-// reporter prints one summary, in node:test's own words.
+// Several runs of node:test, beside each other, as one stream of events: one run after the other is shown, so that what
+// belongs together stays together; a run whose turn has not come is kept until then. Each run's closing counts are held
+// back and added up, so that a reporter prints one summary, in node:test's own words.
 import { run } from 'node:test';
 
 export interface Group {
@@ -20,22 +21,22 @@ const names = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo'
 
 type Event = { readonly type: string; readonly data: unknown };
 
-/** Runs the groups in order; `outcome` is complete when the events have ended. */
+/** Runs the groups beside each other; `outcome` is complete when the events have ended. */
 export async function* testEvents(groups: readonly Group[], outcome: Outcome): AsyncGenerator<Event> {
   const totals = new Map<string, number>(names.map((name) => [name, 0]));
-  for (const { files, concurrency } of groups) {
-    if (files.length === 0) continue;
-    for await (const event of run({
-      files: [...files],
-      concurrency,
-      timeout: fileDeadlineMs,
-    }) as AsyncIterable<Event>) {
+  const started = performance.now();
+  const runs = groups
+    .filter(({ files }) => files.length > 0)
+    .map(({ files, concurrency }) => run({ files: [...files], concurrency, timeout: fileDeadlineMs }));
+  for (const stream of runs) {
+    for await (const event of stream as AsyncIterable<Event>) {
       const count = closingCount(event);
       if (count === undefined) yield event;
       else totals.set(count.name, (totals.get(count.name) ?? 0) + count.value);
       noteFile(event, outcome);
     }
   }
+  totals.set('duration_ms', Math.round(performance.now() - started));
   outcome.failed += (totals.get('fail') ?? 0) + (totals.get('cancelled') ?? 0);
   for (const [name, value] of totals) {
     yield { type: 'test:diagnostic', data: { nesting: 0, message: `${name} ${value}`, level: 'info' } };

@@ -9,7 +9,7 @@ import { Stage } from './stage.ts';
 
 const base = 2;
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const randomMs = Number(process.env['RANDOM_SECONDS'] ?? 30) * 1000;
+const randomMs = Number(process.env['RANDOM_SECONDS'] ?? 15) * 1000;
 
 describe('a coordinator that is killed', () => {
   let stage: Stage;
