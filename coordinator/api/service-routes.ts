@@ -2,23 +2,22 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { parseDuration } from '../../shared/duration.ts';
 import { BerthError } from '../../shared/errors.ts';
-import { explain, headline } from '../decide/explain.ts';
 import type { Acting } from '../services/acting.ts';
 import type { Evaluation } from '../services/decision-log.ts';
 import type { Scaling } from '../services/scaling.ts';
-import { isActive, isParked, isSpare, type ServiceInstance } from '../services/service-instance.ts';
+import { isActive } from '../services/service-instance.ts';
 import { newService, type ServiceState } from '../services/service-state.ts';
 import type { ApiContext } from './api-context.ts';
 import { pageItems } from './page.ts';
 import { ok, problems } from './responses.ts';
 import { cursorQuery, limitQuery, pageOf } from './schemas.ts';
+import { decisionSchema, serviceSchema, viewDecision, viewService } from './service-views.ts';
 
 export interface ServiceRoutesContext extends ApiContext {
   acting: Acting;
   scaling: Scaling;
 }
 
-const time = z.iso.datetime();
 const duration = z
   .string()
   .refine((text) => parseDuration(text) !== undefined, 'is not a duration such as 30m or 2h')
@@ -26,63 +25,6 @@ const duration = z
     description: 'How long this holds, such as 30m; without it, until it is taken back',
     example: '30m',
   });
-
-export const instanceSchema = z
-  .object({
-    container: z.string(),
-    name: z.string(),
-    host: z.string(),
-    state: z.string(),
-    health: z.enum(['none', 'starting', 'healthy', 'unhealthy']),
-    agent: z.string().nullable(),
-    phase: z.string().nullable(),
-    role: z.enum(['active', 'draining', 'parked', 'stopped']),
-    serving: z.boolean(),
-    sessions: z.int().nullable().openapi({ description: 'null: not read, since nobody waits for them' }),
-    clone: z.boolean().openapi({ description: 'Made by Berth' }),
-    protected: z.boolean(),
-    byOperator: z
-      .boolean()
-      .openapi({ description: 'Drained or stopped by an operator through Berth, and left alone' }),
-    startedSecondsAgo: z.number().nullable(),
-  })
-  .openapi('Instance');
-
-const wordSchema = <S extends z.ZodRawShape>(shape: S) =>
-  z.object({ ...shape, until: time.nullable(), by: z.string() }).nullable();
-
-export const serviceSchema = z
-  .object({
-    service: z.string(),
-    current: z.int().openapi({ description: 'Instances that serve or are on their way to' }),
-    serving: z.int(),
-    wanted: z.int().nullable().openapi({ description: 'null: Berth has no say in the number' }),
-    wantedBy: z.string(),
-    why: z.string(),
-    policy: z.string().nullable(),
-    cloneable: z.boolean().openapi({ description: 'A spec is known from which more can be made' }),
-    override: wordSchema({ replicas: z.int() }),
-    pause: wordSchema({ mode: z.enum(['in', 'out', 'both']) }),
-    plan: z.array(z.object({ step: z.string(), instance: z.string().nullable(), reason: z.string() })),
-    instances: z.array(instanceSchema),
-  })
-  .openapi('Service');
-
-export const decisionSchema = z
-  .object({
-    service: z.string(),
-    policy: z.string(),
-    at: time,
-    from: z.int(),
-    to: z.int(),
-    action: z.enum(['none', 'up', 'down']),
-    reason: z.string().openapi({ description: 'A stable code' }),
-    limits: z.array(z.string()),
-    headline: z.string(),
-    explanation: z.string(),
-    record: z.unknown().openapi({ description: 'Every input and every number in between; can be replayed' }),
-  })
-  .openapi('Decision');
 
 const nameParam = z.object({ name: z.string().min(1).max(253) });
 
@@ -285,73 +227,4 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
       return last === undefined || changes[0] === last ? [...changes] : [last, ...changes];
     }
   });
-}
-
-function viewDecision({ record, at }: Evaluation): z.infer<typeof decisionSchema> {
-  const { service: name, policy, outcome } = record;
-  const { from, to, action, reason, limits } = outcome;
-  const words = { headline: headline(record), explanation: explain(record) };
-  return {
-    service: name,
-    policy,
-    at: new Date(at).toISOString(),
-    from,
-    to,
-    action,
-    reason,
-    limits: [...limits],
-    ...words,
-    record,
-  };
-}
-
-function viewService(state: ServiceState, acting: Acting, scaling: Scaling): z.infer<typeof serviceSchema> {
-  const instances = acting.loop.instances().get(state.service) ?? [];
-  const words = <T extends { until: number | null }>(word: T | null) =>
-    word === null
-      ? null
-      : { ...word, until: word.until === null ? null : new Date(word.until).toISOString() };
-  return {
-    service: state.service,
-    current: instances.filter(isActive).length,
-    serving: instances.filter(({ serving }) => serving).length,
-    wanted: state.override?.replicas ?? state.wanted,
-    wantedBy: state.override?.by ?? state.wantedBy,
-    why: state.override === null ? state.wantedReason : 'set by hand',
-    policy: scaling.policyOf(state.service)?.policy.name ?? null,
-    cloneable: state.spec !== null,
-    override: words(state.override) as z.infer<typeof serviceSchema>['override'],
-    pause: words(state.pause) as z.infer<typeof serviceSchema>['pause'],
-    plan: acting.loop
-      .plan(state.service)
-      .map((step) => ({ step: step.kind, instance: 'name' in step ? step.name : null, reason: step.reason })),
-    instances: instances.map(viewInstance),
-  };
-}
-
-function viewInstance(instance: ServiceInstance): z.infer<typeof instanceSchema> {
-  const { id, agent, phase, startAgeMs, name, host, state, health, serving, sessions, clone, byOperator } =
-    instance;
-  return {
-    container: id,
-    name,
-    host,
-    state,
-    health,
-    agent: agent ?? null,
-    phase: phase ?? null,
-    role: isParked(instance)
-      ? 'parked'
-      : isSpare(instance)
-        ? 'draining'
-        : isActive(instance)
-          ? 'active'
-          : 'stopped',
-    serving,
-    sessions,
-    clone,
-    protected: instance.protected,
-    byOperator,
-    startedSecondsAgo: startAgeMs === null ? null : Math.round(startAgeMs / 1000),
-  };
 }

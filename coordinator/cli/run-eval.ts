@@ -14,7 +14,7 @@ import { BerthError, isBerthError } from '../../shared/errors.ts';
 import { resolveEndpoints } from '../../shared/haproxy/endpoint.ts';
 import { createRuntimeApi } from '../../shared/haproxy/runtime-api.ts';
 import { agentSchema } from '../api/schemas.ts';
-import { type instanceSchema, serviceSchema } from '../api/service-routes.ts';
+import { type instanceSchema, serviceSchema } from '../api/service-views.ts';
 import type { Config } from '../config/read-config.ts';
 import { decide } from '../decide/decide.ts';
 import { explain } from '../decide/explain.ts';

@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
 import { BerthError } from '../../shared/errors.ts';
 import { agentSchema, auditRowSchema } from '../api/schemas.ts';
-import { decisionSchema, type instanceSchema, serviceSchema } from '../api/service-routes.ts';
+import { decisionSchema, type instanceSchema, serviceSchema } from '../api/service-views.ts';
 import type { ApiClient } from './api-client.ts';
 import { type CommandContext, type Common, durationText } from './command-context.ts';
 import type { Listing } from './list-commands.ts';

@@ -4,7 +4,7 @@
 //
 // Woken by Docker's events, agents, decisions and operators; once a second when nothing happens.
 import type { Clock } from '../../shared/clock.ts';
-import { describeError, isBerthError } from '../../shared/errors.ts';
+import { describeError } from '../../shared/errors.ts';
 import type { RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
 import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import type { Log } from '../../shared/log.ts';
@@ -21,6 +21,7 @@ import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
 import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
 import type { Services } from './services.ts';
 import { readSlotSessions } from './slot-sessions.ts';
+import { StepReporter } from './step-reporter.ts';
 
 /** What a policy or a label says of how a service is to be acted on. */
 export interface ActRules {
@@ -58,19 +59,9 @@ const unhealthyAfterMs = 30_000;
 /** An instance that has served for this long is no crash loop. */
 const settledMs = 60_000;
 
-const events: Record<Exclude<InstanceStep['kind'], 'hold'>, string> = {
-  undrain: 'instance.undrained',
-  unpark: 'instance.unparked',
-  start: 'instance.started',
-  create: 'instance.created',
-  drain: 'instance.drained',
-  park: 'instance.parked',
-  stop: 'instance.stopped',
-  remove: 'instance.removed',
-};
-
 export class ActLoop {
   readonly #parts: ActLoopParts;
+  readonly #reporter: StepReporter;
   readonly #creations = new RetryBook();
   readonly #starts = new RetryBook();
   /** Containers that Docker refused to start. */
@@ -80,7 +71,6 @@ export class ActLoop {
   readonly #busy = new Map<string, { kind: InstanceStep['kind']; done: Promise<void> }>();
   readonly #creating = new Map<string, { active: number; spare: number }>();
   readonly #created = new Map<string, Creation>();
-  readonly #holds = new Map<string, string>();
   readonly #told = new Set<string>();
   #memory: InstanceMemory = emptyMemory;
   #instances: ReadonlyMap<string, readonly ServiceInstance[]> = new Map();
@@ -89,6 +79,7 @@ export class ActLoop {
 
   constructor(parts: ActLoopParts) {
     this.#parts = parts;
+    this.#reporter = new StepReporter(parts.log, parts.audit);
   }
 
   wake(): void {
@@ -152,7 +143,7 @@ export class ActLoop {
       if (wanted === null) continue;
       const steps = this.#plan(current, wanted, instances);
       this.#plans.set(state.service, steps);
-      this.#reportHolds(state.service, steps);
+      this.#reporter.holds(state.service, steps);
       for (const step of steps) if (step.kind !== 'hold') this.#launch(step, current, instances, signal);
       draining ||= instances.some((instance) => isSpare(instance) && instance.state === 'running');
     }
@@ -342,13 +333,7 @@ export class ActLoop {
       this.#starts.failed(done.container, 'it ended soon after its start', this.#parts.clock.monotonic());
       this.#unstartable.delete(done.container);
     }
-    this.#tell(
-      step,
-      service,
-      { container: done.container, host: done.host },
-      `${done.name}: ${step.reason}`,
-      'ok',
-    );
+    this.#reporter.done(step, service, done);
   }
 
   #failed(step: Exclude<InstanceStep, { kind: 'hold' }>, service: string, error: unknown): void {
@@ -361,48 +346,7 @@ export class ActLoop {
       this.#starts.failed(step.id, why, now);
       this.#unstartable.add(step.id);
     }
-    const code = isBerthError(error) ? error.code : undefined;
-    const about = 'id' in step ? { container: step.id } : {};
-    this.#tell(
-      step,
-      service,
-      { ...about, details: { code } },
-      `${'name' in step ? `${step.name}: ` : ''}${step.reason}; ${why}`,
-      'failed',
-    );
-  }
-
-  #tell(
-    step: Exclude<InstanceStep, { kind: 'hold' }>,
-    service: string,
-    about: Partial<AuditEntry>,
-    reason: string,
-    outcome: AuditEntry['outcome'],
-  ): void {
-    this.#say({ event: events[step.kind], actor: 'coordinator', service, reason, outcome, ...about });
-  }
-
-  /** Into the log and the audit. */
-  #say(entry: AuditEntry): void {
-    const { log, audit } = this.#parts;
-    const line = `${entry.event.replace('.', ' ')}: ${entry.service}: ${entry.reason}`;
-    if (entry.outcome === 'ok') log.info(entry, line);
-    else log.warn(entry, line);
-    audit(entry);
-  }
-
-  /** What cannot be done is said once, and again when the reason changes. */
-  #reportHolds(service: string, steps: readonly InstanceStep[]): void {
-    const reason = steps
-      .filter((step) => step.kind === 'hold')
-      .map((step) => step.reason)
-      .join('; ');
-    // The seconds to the next try count down; the reason stays the same.
-    const key = reason.replaceAll(/\d+/g, '#');
-    if (this.#holds.get(service) === key) return;
-    this.#holds.set(service, key);
-    if (reason !== '')
-      this.#say({ event: 'service.held', actor: 'coordinator', service, reason, outcome: 'held' });
+    this.#reporter.failed(step, service, error);
   }
 }
 
