@@ -3,7 +3,6 @@
 import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import { appEnvironment } from './config.ts';
-import { runHook } from './hook.ts';
 import type { Mooring } from './mooring.ts';
 import type { TimelineEntry } from './timeline.ts';
 
@@ -51,6 +50,7 @@ export async function runPreStop(
   skip: AbortSignal,
   { log, clock, record }: LeaveContext,
 ): Promise<void> {
+  const { runHook } = await import('./hook.ts');
   const began = clock.monotonic();
   const late = AbortSignal.timeout(Math.max(0, Math.ceil(until - began)));
   const result = await runHook(command, appEnvironment(process.env), AbortSignal.any([skip, late]));

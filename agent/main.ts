@@ -9,8 +9,7 @@ import { exitCodes } from './exit-codes.ts';
 import { type Identity, readIdentity } from './identity.ts';
 import { listenToSignals } from './listen-to-signals.ts';
 import { createLog } from './log.ts';
-import { type Berth, Parent } from './parent.ts';
-import { prepareApp } from './prepare-app.ts';
+import type { Berth } from './parent.ts';
 
 async function main(): Promise<number> {
   const invocation = parseArguments(process.argv.slice(2));
@@ -82,6 +81,8 @@ async function wrap(
   log: Log,
 ): Promise<number> {
   const clock = systemClock;
+  const { Parent } = await import('./parent.ts');
+  const { prepareApp } = await import('./prepare-app.ts');
   const makeBerth = async (onGiveUp: (reason: string) => void): Promise<Berth> => {
     if (config.app.onAgentExit === 'keep') {
       const { GuardedBerth } = await import('./guarded-berth.ts');
