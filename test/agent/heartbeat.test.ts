@@ -201,7 +201,9 @@ test("the app's own numbers and the container's travel in the heartbeat", async 
     BERTH_APP_METRICS_INTERVAL: '100ms',
   };
   await using instance = await startInstance(haproxy, env);
-  const beat = await coordinator.heartbeat('with numbers', (each) => each.metrics?.['begun'] !== undefined);
+  const beat = await coordinator.heartbeat('with all numbers', ({ metrics = {} }) =>
+    ['begun', 'jobs', 'text'].every((name) => metrics[name] !== undefined),
+  );
   assert.ok((beat.metrics?.['begun']?.value ?? 0) > 0);
   assert.equal(beat.metrics?.['jobs']?.value, 7);
   assert.equal(beat.metrics?.['text']?.value, 200);
