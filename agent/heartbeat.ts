@@ -10,8 +10,8 @@
 import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import type { Heartbeat as HeartbeatMessage, Hello } from '../shared/protocol.ts';
+import { Wakeup } from '../shared/wakeup.ts';
 import type { Session } from './session.ts';
-import { Wakeup } from './wakeup.ts';
 
 export interface HeartbeatSettings {
   urls: readonly string[];

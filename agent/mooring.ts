@@ -4,6 +4,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Endpoint } from '../shared/haproxy/endpoint.ts';
 import type { Log } from '../shared/log.ts';
 import type { RegistrationReport } from '../shared/protocol.ts';
+import { Wakeup } from '../shared/wakeup.ts';
 import type { Config } from './config.ts';
 import { localAddress } from './local-address.ts';
 import { findLoopbackListener } from './loopback-hint.ts';
@@ -12,7 +13,6 @@ import { initialProbeState, type ProbeState } from './probe-state.ts';
 import { Prober } from './prober.ts';
 import { type DrainResult, Registration } from './registration.ts';
 import type { TimelineEntry } from './timeline.ts';
-import { Wakeup } from './wakeup.ts';
 import { decideWanted, type Situation } from './wanted.ts';
 
 const hintEveryMs = 500;

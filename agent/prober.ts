@@ -1,10 +1,10 @@
 // The loop of one probe: attempt, judge, sleep. A target that changes begins anew, since what was found out about one
 // address says nothing about another.
 import type { Clock } from '../shared/clock.ts';
+import { Wakeup } from '../shared/wakeup.ts';
 import type { ProbeSettings } from './config.ts';
 import { type Attempt, attemptProbe, type ProbeTarget } from './probe-attempt.ts';
 import { initialProbeState, nextProbeDelay, observeProbe, type ProbeState } from './probe-state.ts';
-import { Wakeup } from './wakeup.ts';
 
 export class Prober {
   readonly #settings: ProbeSettings;

@@ -29,10 +29,10 @@ import {
 } from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
+import { Wakeup } from '../shared/wakeup.ts';
 import { HeldSlot } from './held-slot.ts';
 import { putInOrder, sweep } from './leftovers.ts';
 import { SlotMemory } from './slot-memory.ts';
-import { Wakeup } from './wakeup.ts';
 
 export interface RegistrationSettings {
   endpoint: Endpoint;

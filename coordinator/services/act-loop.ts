@@ -8,6 +8,7 @@ import { describeError } from '../../shared/errors.ts';
 import type { RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
 import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import type { Log } from '../../shared/log.ts';
+import { Wakeup } from '../../shared/wakeup.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetAgents } from './fleet-agents.ts';
@@ -75,7 +76,7 @@ export class ActLoop {
   #memory: InstanceMemory = emptyMemory;
   #instances: ReadonlyMap<string, readonly ServiceInstance[]> = new Map();
   #plans = new Map<string, readonly InstanceStep[]>();
-  #wake = new AbortController();
+  readonly #wakeup = new Wakeup();
 
   constructor(parts: ActLoopParts) {
     this.#parts = parts;
@@ -83,7 +84,7 @@ export class ActLoop {
   }
 
   wake(): void {
-    this.#wake.abort();
+    this.#wakeup.wake();
   }
 
   /** Instances by service, as of the last look. */
@@ -112,7 +113,6 @@ export class ActLoop {
     ];
     try {
       while (!signal.aborted) {
-        this.#wake = new AbortController();
         let pause = idleMs;
         try {
           pause = await this.#round(signal);
@@ -124,7 +124,7 @@ export class ActLoop {
             );
         }
         await clock.sleep(leastGapMs, signal);
-        await clock.sleep(Math.max(1, pause - leastGapMs), AbortSignal.any([signal, this.#wake.signal]));
+        await this.#wakeup.sleep(clock, Math.max(1, pause - leastGapMs), signal);
       }
     } finally {
       for (const end of ends) end();

@@ -11,6 +11,7 @@ import type { LockPlace } from '../../shared/haproxy/lock.ts';
 import { createRuntimeApi, type RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
 import { countTemplates, type SlotTemplate } from '../../shared/haproxy/slots.ts';
 import type { Log } from '../../shared/log.ts';
+import { Wakeup } from '../../shared/wakeup.ts';
 import type { AgentRecord } from '../agents/agent-record.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
 import { type HaproxyPicture, incarnationOf, observeHaproxy } from '../observe/haproxy.ts';
@@ -70,7 +71,7 @@ export class HaproxyKeeper {
   #error: string | undefined = 'not asked yet';
   #awaySince: number | undefined;
   #restartedAt: number | undefined;
-  #wake = new AbortController();
+  readonly #wakeup = new Wakeup();
 
   constructor(endpoint: Endpoint, settings: KeeperSettings, hooks: KeeperHooks) {
     this.name = endpoint.name;
@@ -83,7 +84,7 @@ export class HaproxyKeeper {
 
   /** A round begins at once: something has changed. */
   wake(): void {
-    this.#wake.abort();
+    this.#wakeup.wake();
   }
 
   /** Monotonic time of the last look that HAProxy answered. */
@@ -113,14 +114,13 @@ export class HaproxyKeeper {
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#hooks;
     while (!signal.aborted) {
-      this.#wake = new AbortController();
       const started = clock.monotonic();
       const outcome = await this.#tryRound(signal);
       if (!signal.aborted) this.#hooks.round(this.name, clock.monotonic() - started, outcome);
       const pause = outcome === 'ok' ? this.#settings.intervalMs : this.#awayPause();
       // A burst of heartbeats wakes it once in a while, not once for each.
       await clock.sleep(Math.min(10, pause), signal);
-      await clock.sleep(pause - 10, AbortSignal.any([signal, this.#wake.signal]));
+      await this.#wakeup.sleep(clock, Math.max(1, pause - 10), signal);
     }
   }
 
@@ -218,7 +218,7 @@ export class HaproxyKeeper {
       for (const outcome of outcomes) this.#report(outcome, records);
       this.#hooks.changed();
       // The next look shows what came of it; what others are changing just now is looked at in its turn.
-      if (outcomes.some(({ outcome }) => outcome === 'ok')) this.#wake.abort();
+      if (outcomes.some(({ outcome }) => outcome === 'ok')) this.#wakeup.wake();
     } else if (steps.every((step) => step.kind === 'hold')) {
       this.#restartedAt = undefined;
     }

@@ -8,6 +8,7 @@ import type { Clock } from '../../../shared/clock.ts';
 import { describeError } from '../../../shared/errors.ts';
 import { describeLabelProblem } from '../../../shared/labels.ts';
 import type { Log } from '../../../shared/log.ts';
+import { Wakeup } from '../../../shared/wakeup.ts';
 import type { AgentRecord } from '../../agents/agent-record.ts';
 import { type Built, buildInstances } from './build-instances.ts';
 import type { DockerClient } from './client.ts';
@@ -48,7 +49,7 @@ export class DockerObserver {
   #touched = new Set<string>();
   /** Containers that were listed and are no more, oldest first. */
   readonly #gone = new Set<string>();
-  #wake = new AbortController();
+  readonly #wakeup = new Wakeup();
   #attempt = new AbortController();
 
   constructor(options: ObserverOptions) {
@@ -80,7 +81,7 @@ export class DockerObserver {
 
   /** The next look begins at once. */
   wake(): void {
-    this.#wake.abort();
+    this.#wakeup.wake();
   }
 
   /** What a look sees that begins after this call, while `run` runs. @throws the reason of `signal` */
@@ -130,14 +131,13 @@ export class DockerObserver {
       signal,
     );
     while (!signal.aborted) {
-      this.#wake = new AbortController();
       const started = clock.monotonic();
       const outcome = await this.#look(signal);
       const took = clock.monotonic() - started;
       if (!signal.aborted) onLook?.(this.host, took, outcome);
       const gap = Math.min(Math.max(leastGapMs, 2 * took), this.#intervalMs);
       await clock.sleep(gap, signal);
-      await clock.sleep(this.#intervalMs - gap, AbortSignal.any([signal, this.#wake.signal]));
+      await this.#wakeup.sleep(clock, Math.max(1, this.#intervalMs - gap), signal);
     }
     await following;
   }

@@ -1,6 +1,6 @@
 // A sleep that can be cut short: loops sleep on it, and whatever changes what they look at wakes them. A wake-up while
 // nobody sleeps is kept, so that none is missed between a look and the sleep after it.
-import type { Clock } from '../shared/clock.ts';
+import type { Clock } from './clock.ts';
 
 export class Wakeup {
   #pending = false;
