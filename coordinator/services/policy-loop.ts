@@ -105,6 +105,8 @@ export class PolicyLoop {
       });
     } else if (
       observations.target.ok &&
+      // None yet is not a wish for none: the first instance may be about to be seen.
+      observations.target.wanted > 0 &&
       services.get(policy.service)?.wanted !== observations.target.wanted
     ) {
       services.change(policy.service, {

@@ -87,6 +87,15 @@ test('the size that is found is the first one wanted', async () => {
   assert.equal(await evaluate(), 3);
 });
 
+test('a policy that comes before the first instance does not want none', async () => {
+  const { world, evaluate } = stage();
+  const { instances } = world;
+  world.instances = [];
+  assert.equal(await evaluate(), undefined);
+  world.instances = instances;
+  assert.equal(await evaluate(), 3);
+});
+
 test('instances that people made and that are on their way out are not counted as started by hand', async () => {
   const { world, evaluate, noted } = stage();
   await evaluate();
