@@ -29,24 +29,6 @@ describe('a warm pool', () => {
     const slot = rows.find((row) => row[columns.indexOf('addr')] === `${address.trim()}:8080`);
     assert.equal(slot?.[columns.indexOf('stot')], '0', 'sessions that its slot ever had');
   });
-  after(() => stage[Symbol.asyncDispose]());
-
-  it('holds an instance that was never in traffic', async () => {
-    await using load = startLoad({ url: `${stage.haproxy.url()}/`, ratePerSecond: 40, maxSeconds: 10 });
-    const parked = (await stage.containers()).find(({ state }) => state === 'paused') ?? assert.fail();
-    const counts = await load.stop();
-    assert.equal(counts.failed, 0);
-    await stage.engine.run(['unpause', parked.id]);
-    const stats = await stage.engine.run([
-      ...['exec', parked.id, 'node', '-e'],
-      "fetch('http://127.0.0.1:8080/stats').then((r) => r.text()).then(console.log)",
-    ]);
-    // Its agent's probes and HAProxy's checks are the only requests that it has seen.
-    const log = (await stage.haproxy.output()).split('\n').filter((line) => line.includes(parked.name));
-    assert.deepEqual(log, [], stats);
-    await stage.settled(1, { parked: 1 });
-  });
-
   it('serves at once when it is wanted, is filled again, and empties to its size when the load has gone', async (t) => {
     const times = await timeStep(stage);
     t.diagnostic(
