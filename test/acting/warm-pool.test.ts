@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startLoad } from '../bench/load.ts';
+import { until } from '../bench/wait.ts';
 import { Stage } from './stage.ts';
 import { stepPolicy, timeStep } from './step-response.ts';
 
@@ -29,6 +30,7 @@ describe('a warm pool', () => {
     const slot = rows.find((row) => row[columns.indexOf('addr')] === `${address.trim()}:8080`);
     assert.equal(slot?.[columns.indexOf('stot')], '0', 'sessions that its slot ever had');
   });
+
   it('serves at once when it is wanted, is filled again, and empties to its size when the load has gone', async (t) => {
     const times = await timeStep(stage);
     t.diagnostic(
@@ -47,8 +49,10 @@ describe('a warm pool', () => {
     const times = await timeStep(stage);
     t.diagnostic(`first request ${times.servedMs} ms after the decision; ${times.counts.sent} sent`);
     assert.deepEqual(times.counts.errors, {});
-    const rows = await stage.coordinator.audit(since, { service: stage.service, event: 'instance.unparked' });
-    assert.ok(rows.length >= 1, 'the parked one was taken');
+    // The row comes once Docker's listing shows what was done.
+    const unparked = () =>
+      stage.coordinator.audit(since, { service: stage.service, event: 'instance.unparked' });
+    await until(async () => (await unparked()).length >= 1, { what: 'the parked one was taken' });
     await stage.settled(1, { parked: 1, deadlineMs: 60_000 });
   });
 });
