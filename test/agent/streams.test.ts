@@ -75,7 +75,10 @@ test('1 GB through stdout is intact, and the agent needs no more memory for it',
     hash.update(chunk);
     const seen = bytes;
     bytes += chunk.length;
-    if (Math.floor(bytes / (128 * megabyte)) > Math.floor(seen / (128 * megabyte)) && agent.exitCode === null) {
+    if (
+      Math.floor(bytes / (128 * megabyte)) > Math.floor(seen / (128 * megabyte)) &&
+      agent.exitCode === null
+    ) {
       most = Math.max(most, privateKilobytes(agent));
     }
   }
