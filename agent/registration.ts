@@ -299,8 +299,9 @@ export class Registration {
     const state = gate === 'haproxy' || this.#wanted === 'standby' ? 'drain' : 'ready';
     const preferred = this.#memory.load()?.slot;
     const { slot, adopted } = await claimSlot(this.#context(signal), template, app, { id, preferred, state });
-    this.#held = await HeldSlot.find(this.#api, slot, app, state, signal);
+    // Remembered first: an agent that is killed from here on gives the slot back when it comes again.
     this.#memory.save({ backend: slot.backend, slot: slot.name, address: app.address, port: app.port });
+    this.#held = await HeldSlot.find(this.#api, slot, app, state, signal);
     const reason = adopted ? 'it held this address already' : this.#reason;
     this.#event(adopted ? 'slot.adopted' : 'slot.claimed', slot, reason);
     if (state === 'ready') this.#event('slot.ready', slot, this.#reason);

@@ -253,7 +253,8 @@ describe('a container that was restarted', () => {
     const stateFile = join(folder, 'slot');
     const port = await freePort();
     const first = await Instance.start(fleet, '127.0.0.10', { stateFile, port });
-    await fleet.whole();
+    // HAProxy shows the slot a moment before the agent knows that it has it.
+    await until(() => first.registrations[0]?.report().state === 'ready', { what: 'it has its slot' });
     const slot = first.registrations[0]?.report().slot;
     await first.killAgent();
     await first.stopApp();
