@@ -32,7 +32,8 @@ export interface HeartbeatHooks {
   onTold(reason: string | undefined): void;
 }
 
-const backOff = { firstMs: 500, mostMs: 15_000 };
+/** A coordinator that is back should know its agents before it judges who is silent (10 s, `adoptionMs`). */
+const backOff = { firstMs: 500, mostMs: 3000 };
 const leastSilenceMs = 3000;
 const goodbyeMs = 300;
 /** Changes that come together go out together. */

@@ -1,9 +1,6 @@
 // `npm test [-- WORD…]`: prepares, runs the test files (those whose path holds one of the words), and ends with the
 // counts. The exit code is 0 only when the build, the check and every test succeeded.
 //
-// A file that fails beside the others is run once more by itself. It counts as failed if it fails again; if not, it is named
-// at the end as one that needs mending: a promise that holds on a busy machine only sometimes.
-//
 // Three rows of files run beside each other, one file at a time each: the suites on the whole system (`faults/`,
 // `quickstart`), what else uses a Docker Engine, and all others. Most tests wait more than they compute.
 import { spawn } from 'node:child_process';
@@ -46,7 +43,7 @@ if (withDocker.length > 0) {
   await step('Docker Engine and base image', async () => ensureBaseImage(await dockerEngine()));
 }
 
-const outcome: Outcome = { failed: 0, files: [], failedFiles: new Set() };
+const outcome: Outcome = { failed: 0, files: [] };
 const isWhole = (file: string) => /^test\/(?:faults\/|quickstart|haproxy-configs)/.test(file);
 const groups = [
   { files: others, concurrency: 1 },
@@ -55,29 +52,13 @@ const groups = [
 ];
 await pipeline(Readable.from(testEvents(groups, outcome)), new spec(), process.stdout, { end: false });
 
-const doubtful = [...outcome.failedFiles];
-let failed = outcome.failed;
-if (doubtful.length > 0) {
-  console.log(`\n${doubtful.length} files failed; each is run once more by itself:`);
-  const again: Outcome = { failed: 0, files: [], failedFiles: new Set() };
-  const group = [{ files: doubtful, concurrency: 1 }];
-  await pipeline(Readable.from(testEvents(group, again)), new spec(), process.stdout, { end: false });
-  failed = again.failed;
-  for (const file of doubtful) {
-    const verdict = again.failedFiles.has(file)
-      ? 'failed twice'
-      : 'failed beside others, passed by itself: to be mended';
-    console.log(`  ${file.replace(`${root}/`, '')}: ${verdict}`);
-  }
-}
-
 console.log('\nslowest files:');
 for (const { file, ms } of outcome.files.toSorted((a, b) => b.ms - a.ms).slice(0, 10)) {
   console.log(`  ${(ms / 1000).toFixed(1).padStart(6)} s  ${file.replace(`${root}/`, '')}`);
 }
 for (const name of failedSteps) console.log(`\n✖ failed: ${name}`);
 // Not process.exit: what was written must still leave the process.
-process.exitCode = failed > 0 || failedSteps.length > 0 ? 1 : 0;
+process.exitCode = outcome.failed > 0 || failedSteps.length > 0 ? 1 : 0;
 
 async function step(name: string, action: () => Promise<unknown>): Promise<void> {
   const started = performance.now();

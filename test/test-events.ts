@@ -13,8 +13,6 @@ export interface Outcome {
   /** Tests that failed or were cancelled. */
   failed: number;
   readonly files: { readonly file: string; readonly ms: number }[];
-  /** Files in which a test failed. */
-  readonly failedFiles: Set<string>;
 }
 
 /** A file that takes longer has hung. */
@@ -36,7 +34,6 @@ export async function* testEvents(groups: readonly Group[], outcome: Outcome): A
       if (count === undefined) yield event;
       else totals.set(count.name, (totals.get(count.name) ?? 0) + count.value);
       noteFile(event, outcome);
-      noteFailure(event, outcome);
     }
   }
   totals.set('duration_ms', Math.round(performance.now() - started));
@@ -57,11 +54,6 @@ function noteFile({ type, data }: Event, outcome: Outcome): void {
   if (type !== 'test:summary' || !isRecord(data)) return;
   const { file, duration_ms: ms } = data;
   if (typeof file === 'string' && typeof ms === 'number') outcome.files.push({ file, ms });
-}
-
-function noteFailure({ type, data }: Event, { failedFiles }: Outcome): void {
-  if (type === 'test:fail' && isRecord(data) && typeof data['file'] === 'string')
-    failedFiles.add(data['file']);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -53,6 +53,8 @@ export interface ActLoopParts {
 export type Creation = 'failed' | 'succeeded';
 
 const leastGapMs = 20;
+/** An instance that should be out of traffic and does not say so is told again after this long. */
+const tellAgainMs = 1000;
 const idleMs = 1000;
 /** While something drains, its sessions are looked at this often. */
 const drainingMs = 100;
@@ -72,7 +74,7 @@ export class ActLoop {
   readonly #busy = new Map<string, { kind: InstanceStep['kind']; done: Promise<void> }>();
   readonly #creating = new Map<string, { active: number; spare: number }>();
   readonly #created = new Map<string, Creation>();
-  readonly #told = new Set<string>();
+  readonly #told = new Map<string, number>();
   #memory: InstanceMemory = emptyMemory;
   #instances: ReadonlyMap<string, readonly ServiceInstance[]> = new Map();
   #plans = new Map<string, readonly InstanceStep[]>();
@@ -204,13 +206,16 @@ export class ActLoop {
    * nor the registry remember it. The registry says it again to each new session.
    */
   #keepOut({ agent, phase, byOperator, madeSpare }: ServiceInstance): void {
-    const { agents } = this.#parts;
+    const { agents, clock } = this.#parts;
     if (agent === undefined) return;
     if (!byOperator && !madeSpare) this.#told.delete(agent);
-    else if (!this.#told.has(agent) && phase !== undefined) {
-      this.#told.add(agent);
-      if (phase !== 'draining')
-        agents.drain(agent, true, byOperator ? 'an operator has drained it' : 'it is kept warm');
+    else if (phase !== undefined && phase !== 'stopping') {
+      // Once in any case, so that the registry knows it for the next session; again for as long as it does not show.
+      const now = clock.monotonic();
+      const toldAt = this.#told.get(agent);
+      if (toldAt !== undefined && (phase === 'draining' || now - toldAt < tellAgainMs)) return;
+      this.#told.set(agent, now);
+      agents.drain(agent, true, byOperator ? 'an operator has drained it' : 'it is kept warm');
     }
   }
 
