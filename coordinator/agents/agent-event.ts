@@ -5,15 +5,15 @@ import type { AgentRecord } from './agent-record.ts';
 
 const vocabulary = /^[a-z]+(?:\.[a-z-]+)+$/;
 
-/** `wall` is when the heartbeat arrived. An event that is not of the vocabulary is kept as `agent.said`. */
-export function auditEntryOf(event: AgentEvent, record: AgentRecord, wall: number): AuditEntry {
+/** `at` is wall time. An event that is not of the vocabulary is kept as `agent.said`. */
+export function auditEntryOf(event: AgentEvent, record: AgentRecord, at: number): AuditEntry {
   const known = vocabulary.test(event.event);
   return {
     event: known ? event.event : 'agent.said',
     actor: 'agent',
     outcome: 'ok',
     reason: event.reason ?? '',
-    at: wall - event.ageMs,
+    at,
     agent: record.id,
     container: record.container,
     host: record.hostname,

@@ -27,7 +27,12 @@ export interface AgentLink {
 interface Entry {
   record: { -readonly [K in keyof AgentRecord]: AgentRecord[K] };
   link: AgentLink | undefined;
+  /** Wall time of the last event that the agent told. */
+  toldAt: number;
 }
+
+/** The ways of two heartbeats take differently long; by more than this only a clock that was set differs. */
+const jitterMs = 5000;
 
 export type RegistryListener = (id: string) => void;
 
@@ -67,7 +72,7 @@ export class AgentRegistry {
     this.#restored = true;
     for (const record of records) {
       if (this.#entries.has(record.id)) continue;
-      this.#entries.set(record.id, { record: { ...record }, link: undefined });
+      this.#entries.set(record.id, { record: { ...record }, link: undefined, toldAt: 0 });
       this.#changed(record.id);
     }
   }
@@ -94,7 +99,7 @@ export class AgentRegistry {
         firstSeen: wall,
         lastSeen: wall,
       };
-      this.#entries.set(hello.agent, { record, link });
+      this.#entries.set(hello.agent, { record, link, toldAt: 0 });
     } else {
       if (entry.link !== undefined) entry.link.replace();
       entry.link = link;
@@ -131,7 +136,10 @@ export class AgentRegistry {
       this.#say(record, { event: 'agent.connected', reason: `agent ${id} beats`, to: record.phase });
     }
     for (const event of beat.events ?? []) {
-      this.#audit.record(auditEntryOf(event, record, record.lastSeen));
+      // An agent tells its events in their order, which their times must not turn round.
+      const at = record.lastSeen - event.ageMs;
+      entry.toldAt = at < entry.toldAt && entry.toldAt - at < jitterMs ? entry.toldAt : at;
+      this.#audit.record(auditEntryOf(event, record, entry.toldAt));
     }
     if (moved || arrived) this.#changed(id);
   }
