@@ -12,10 +12,10 @@ test('load keeps its count, by step and by kind of failure', async () => {
   await fetch(`${app.url}/health/503`, { method: 'POST' });
   const gone = load.mark('app is gone');
   await app.stop(0);
-  await until(() => gone.failed >= 20, { what: '20 requests failed' });
+  // One that was under way just then may fail in another way.
+  await until(() => (gone.errors['ECONNREFUSED'] ?? 0) >= 20, { what: '20 requests are refused' });
   await load.stop();
   assert.equal(total.ok + total.failed, total.sent);
-  assert.ok((gone.errors['ECONNREFUSED'] ?? 0) >= 20, JSON.stringify(gone));
   assert.equal(load.steps.get('app is gone'), gone);
 });
 
