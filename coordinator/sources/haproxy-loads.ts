@@ -9,7 +9,11 @@ import type { FailedReading } from '../decide/observation.ts';
 import { type BackendLoad, parseBackendLoads } from './backend-loads.ts';
 import { failedReading } from './reading-error.ts';
 import { type ReadWhen, SharedRead } from './shared-read.ts';
-import type { NamedRuntimeApi } from './source.ts';
+
+export interface NamedRuntimeApi {
+  readonly name: string;
+  readonly api: RuntimeApi;
+}
 
 export interface ProxyLoads {
   readonly proxy: string;

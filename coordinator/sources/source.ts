@@ -1,11 +1,10 @@
 // What a metric source is, and what sources may use. A source is made once for each distinct configuration and read at
 // every tick; it may keep what it saw before (a rate needs two looks), and it holds nothing open between two reads.
 import type { Clock } from '../../shared/clock.ts';
-import type { RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
 import type { Reading } from '../decide/observation.ts';
 import type { ContainerLooks } from './container-looks.ts';
 import type { ContainerStatsReader } from './container-stats.ts';
-import type { HaproxyLoads } from './haproxy-loads.ts';
+import type { HaproxyLoads, NamedRuntimeApi } from './haproxy-loads.ts';
 import type { HttpClient } from './http-client.ts';
 import type { PushedMetrics } from './pushed-metrics.ts';
 
@@ -38,11 +37,6 @@ export interface SourceInstance {
   readonly names: readonly string[];
   /** Its container, for Docker's numbers. */
   readonly container?: string;
-}
-
-export interface NamedRuntimeApi {
-  readonly name: string;
-  readonly api: RuntimeApi;
 }
 
 /** What one agent reported last; `at` is monotonic. */

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { type Connection, createConnection } from 'mysql2';
 import { errorCode, networkError } from './network-error.ts';
 import { ReadingError } from './reading-error.ts';
-import { databaseOf, hostOf, type Rows, type SqlQuestion } from './sql-source.ts';
+import { databaseOf, hostOf, type Rows, type SqlQuestion } from './sql-question.ts';
 
 export async function mysqlRows(question: SqlQuestion): Promise<Rows> {
   const { url, query, credentials, tls, signal, deadlineMs } = question;

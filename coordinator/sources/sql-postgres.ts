@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import { networkError } from './network-error.ts';
 import { ReadingError } from './reading-error.ts';
-import { databaseOf, hostOf, type Rows, type SqlQuestion } from './sql-source.ts';
+import { databaseOf, hostOf, type Rows, type SqlQuestion } from './sql-question.ts';
 
 export async function postgresRows(question: SqlQuestion): Promise<Rows> {
   const { url, query, credentials, tls, signal, deadlineMs } = question;

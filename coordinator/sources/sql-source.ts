@@ -1,29 +1,12 @@
 // One number from a database: one row with one column. The query runs in a read-only transaction on a connection of
 // its own, is stopped by the database itself at the deadline, and no more than two rows are ever fetched.
 import type { SourceOf } from '../policy/source-schema.ts';
-import {
-  type Credentials,
-  hidingSecrets,
-  readCredentials,
-  readTls,
-  type TlsMaterial,
-} from './credentials.ts';
+import { hidingSecrets, readCredentials, readTls } from './credentials.ts';
 import { ReadingError } from './reading-error.ts';
 import { readingNumber } from './reading-number.ts';
 import { abandonAt } from './shared-read.ts';
 import type { ReadContext, Source } from './source.ts';
-
-export interface SqlQuestion {
-  readonly url: URL;
-  readonly query: string;
-  readonly credentials: Credentials;
-  readonly tls: TlsMaterial | undefined;
-  readonly signal: AbortSignal;
-  readonly deadlineMs: number;
-}
-
-/** At most the first two rows, each a list of its columns. */
-export type Rows = readonly (readonly unknown[])[];
+import type { Rows, SqlQuestion } from './sql-question.ts';
 
 /** Each driver is loaded when a policy uses it: it takes 15 MB. */
 const mysql = async (question: SqlQuestion) => (await import('./sql-mysql.ts')).mysqlRows(question);
@@ -69,15 +52,4 @@ export function onlyNumber(rows: Rows): number {
   if (row.length !== 1)
     throw new ReadingError('bad-answer', `the query gives ${row.length} columns, not one`);
   return readingNumber(row[0], 'the result of the query');
-}
-
-/** A URL's host without the brackets of an IPv6 address. */
-export function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, '');
-}
-
-/** The database that a URL's path names. */
-export function databaseOf(url: URL): string | undefined {
-  const name = decodeURIComponent(url.pathname.slice(1));
-  return name === '' ? undefined : name;
 }

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { ReadingError } from './reading-error.ts';
-import type { Rows, SqlQuestion } from './sql-source.ts';
+import type { Rows, SqlQuestion } from './sql-question.ts';
 
 const script = `
 const { DatabaseSync } = require('node:sqlite');

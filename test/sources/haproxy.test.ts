@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import test from 'node:test';
-import type { NamedRuntimeApi } from '../../coordinator/sources/source.ts';
+import type { NamedRuntimeApi } from '../../coordinator/sources/haproxy-loads.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { parseEndpoints } from '../../shared/haproxy/endpoint.ts';
 import { createRuntimeApi } from '../../shared/haproxy/runtime-api.ts';
