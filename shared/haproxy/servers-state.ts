@@ -141,8 +141,9 @@ export type StatRow = Readonly<Record<string, string>>;
 export function parseStat(reply: Reply): StatRow[] {
   throwIfRefused(reply, 'show stat');
   const [header, ...rows] = reply.text.split('\n');
-  if (header === undefined || !header.startsWith('# pxname,svname,')) throw badReply('show stat', reply.text);
-  const names = header.slice(2).split(',');
+  const names = header?.startsWith('# pxname,svname,') === true ? header.slice(2).split(',') : [];
+  // A header that was cut off would make every count that it lacks look like none.
+  if (!names.includes('scur') || !names.includes('status')) throw badReply('show stat', reply.text);
   return rows
     .filter((text) => text !== '')
     .map((text) => {

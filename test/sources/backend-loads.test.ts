@@ -5,7 +5,7 @@ import { isBerthError } from '../../shared/errors.ts';
 import { parseReply } from '../../shared/haproxy/reply-reader.ts';
 
 const columns =
-  'pxname,svname,qcur,scur,stot,econ,eresp,type,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,req_tot,rtime,mode';
+  'pxname,svname,qcur,scur,stot,econ,eresp,type,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,req_tot,rtime,mode,status';
 const parse = (...rows: string[]) => parseBackendLoads(parseReply(`# ${[columns, ...rows].join('\n')}\n`));
 
 test("the queue is the backend's own and that of its servers; frontends and listeners count for nothing", () => {

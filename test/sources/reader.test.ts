@@ -141,7 +141,7 @@ test('of several proxies or containers, one that hangs leaves what the others sa
   const never = () => new Promise<never>(() => undefined);
   const info = 'Version: 3.0\nPid: 1\nStart_time_sec: 1\nUptime_sec: 1\nStopping: 0';
   const columns =
-    'pxname,svname,qcur,scur,stot,econ,eresp,type,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,req_tot,rtime,mode';
+    'pxname,svname,qcur,scur,stot,econ,eresp,type,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,req_tot,rtime,mode,status';
   const stat = `# ${columns}\napp,s1,0,4,9,0,0,2,9,0,0,0,9,1,http\napp,BACKEND,0,4,9,0,0,1,9,0,0,0,9,1,http`;
   const replies = [info, stat].map((text) => ({ severity: undefined, text }));
   await using reader = startReader({
