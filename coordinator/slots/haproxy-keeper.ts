@@ -196,7 +196,7 @@ export class HaproxyKeeper {
     const steps = planSlots({
       rows: picture.rows,
       templates: this.#templates,
-      agents,
+      agents: this.#history.recall(agents),
       restarted: this.#restartedAt !== undefined,
       now: clock.monotonic(),
       wall: clock.wall(),

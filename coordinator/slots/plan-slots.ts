@@ -45,6 +45,8 @@ interface Planning {
   /** Slots with an address that is certainly nobody's, and why. */
   wrong: Map<ServerRow, string>;
   settled: Set<ServerRow>;
+  /** Slots that connected agents had or have. */
+  named: ReadonlySet<string>;
 }
 
 export function planSlots(world: SlotWorld): SlotStep[] {
@@ -60,7 +62,9 @@ export function planSlots(world: SlotWorld): SlotStep[] {
   );
   const owned = slots.filter((row) => ![...free.values()].some((rows) => rows.has(row)));
   const bySlot = new Map(slots.map((row) => [slotKey(row), row]));
-  const planning: Planning = { world, apps, bySlot, free, wrong: new Map(), settled: new Set() };
+  const connected = world.agents.filter(({ record }) => record.connected);
+  const named = new Set(connected.map(({ registration: { backend, slot } }) => `${backend}/${slot}`));
+  const planning: Planning = { world, apps, bySlot, free, wrong: new Map(), settled: new Set(), named };
 
   const steps = planMutes(
     managed.flatMap(({ slots: rows }) => misdirectedSlots(rows)),
@@ -193,12 +197,17 @@ function planAssignment(agent: SlotAgent, app: AppAddress, planning: Planning): 
   const template = templateFor(registration, world.templates);
   const open = template === undefined ? undefined : free.get(template);
   if (open === undefined) return [];
-  const chosen =
-    own !== undefined && open.has(own) ? own : chooseSlots([...open], record.id, registration.slot)[0];
+  const chosen = own !== undefined && open.has(own) ? own : chooseOpen(agent, open, planning);
   if (chosen === undefined) return [];
   open.delete(chosen);
   const reason = world.restarted ? 'HAProxy restarted' : 'the instance had lost its slot';
   return [{ ...as, slot: nameOf(chosen), instead: undefined, reason }];
+}
+
+/** A free slot, if there is one not the very one that another agent is to get back. */
+function chooseOpen({ record }: SlotAgent, open: ReadonlySet<ServerRow>, { named }: Planning) {
+  const others = [...open].filter((row) => !named.has(slotKey(row)));
+  return chooseSlots(others.length > 0 ? others : [...open], record.id, undefined)[0];
 }
 
 /** The template that an agent's slot is or would be of; undefined when that is not certain. */

@@ -71,7 +71,7 @@ export async function claimSlot(
     const mine = slots.filter((row) => holds(row, app));
     const chosen = mine.length > 0 ? chooseMine(mine, wanted) : chooseFree(rows, slots, place, wanted);
     if (chosen === 'none') throw noneFree(template, app);
-    if (chosen === 'all-locked') {
+    if (chosen === 'busy') {
       await waitForOthers();
       continue;
     }
@@ -115,14 +115,16 @@ function chooseFree(
   slots: readonly ServerRow[],
   place: LockPlace,
   { id, preferred }: WantedSlot,
-): ServerRow | 'none' | 'all-locked' {
+): ServerRow | 'none' | 'busy' {
   const free = freeSlots(slots);
   if (free.length === 0) return 'none';
   const names = new Set(rows.map((row) => `${row.backend}/${row.name}`));
   const has = (lock: ServerName) => names.has(`${lock.backend}/${lock.name}`);
-  if (free.some((row) => has(lockOfAll(row.backend, place.side)))) return 'all-locked';
+  if (free.some((row) => has(lockOfAll(row.backend, place.side)))) return 'busy';
   const unlocked = free.filter((row) => !has(lockFor(row, place.side)));
-  return chooseSlots(unlocked, id, preferred)[0] ?? 'all-locked';
+  // After a restart of HAProxy it is most likely the coordinator that is giving me back the slot that I had.
+  if (free.some((row) => row.name === preferred && !unlocked.includes(row))) return 'busy';
+  return chooseSlots(unlocked, id, preferred)[0] ?? 'busy';
 }
 
 type Entered = 'adopted' | 'claimed' | 'not-free';

@@ -76,6 +76,20 @@ describe('an agent without a slot', () => {
     ]);
   });
 
+  test('gets none that another one is to get back, unless there is no other', () => {
+    const agents = [
+      agentAt('10.0.0.1', undefined),
+      agentAt('10.0.0.2', 'node1'),
+      agentAt('10.0.0.3', 'node2'),
+    ];
+    assert.deepEqual(plan({ rows: slotRows(3), agents }), [
+      'assign app/node3 10.0.0.1:80 ready',
+      'assign app/node1 10.0.0.2:80 ready',
+      'assign app/node2 10.0.0.3:80 ready',
+    ]);
+    assert.equal(plan({ rows: slotRows(2), agents }).length, 2);
+  });
+
   test('gets none when none is free, when it is unready, or when it is not certain which backend is meant', () => {
     const full = [holding('node1', '10.0.0.1')];
     const one = agentAt('10.0.0.1', 'node1');
