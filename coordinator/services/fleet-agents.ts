@@ -11,6 +11,8 @@ import type { Instance } from '../targets/docker/instance.ts';
 
 /** An agent answers a word to it within milliseconds. */
 const seenMs = 2000;
+/** A goodbye is remembered for longer than it takes to give the slot back, also while HAProxy is away for a while. */
+const goodbyeKeptMs = 300_000;
 
 /** What is known of a container that has no agent. */
 export interface Unattended {
@@ -96,17 +98,17 @@ export class FleetAgents {
       return this.#record(each, known.get(standIn(each.instance.id)));
     });
     // One that is gone has said goodbye: its slot is given back.
-    const gone = this.#unattended.filter(
-      ({ id, goodbyeReason }) => !seen.has(id) && goodbyeReason === undefined,
-    );
-    const left = gone.map(
-      (record): AgentRecord => ({
-        ...record,
-        connected: false,
-        phase: 'stopping',
-        goodbyeReason: 'its container has ended',
-      }),
-    );
+    const now = this.#clock.monotonic();
+    const left = this.#unattended
+      .filter(({ id, lastHeardAt }) => !seen.has(id) && now - (lastHeardAt ?? now) < goodbyeKeptMs)
+      .map(
+        (record): AgentRecord => ({
+          ...record,
+          connected: false,
+          phase: 'stopping',
+          goodbyeReason: 'its container has ended',
+        }),
+      );
     const next = [...records, ...left];
     const text = (list: readonly AgentRecord[]) =>
       JSON.stringify(

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startLoad } from '../bench/load.ts';
+import { readRows } from '../faults/slot-rows.ts';
 import { Stage } from './stage.ts';
 
 describe('a container with labels only', () => {
@@ -23,6 +24,23 @@ describe('a container with labels only', () => {
     BERTH_TOKEN: '',
     BERTH_SERVICE: '',
   };
+
+  /** Resolves when no slot has any of these addresses. */
+  const free = (addresses: readonly string[]) =>
+    stage.wait(
+      async () => {
+        const { slots } = await readRows(stage.haproxy);
+        return slots.every(({ at }) => !addresses.includes(at));
+      },
+      `no slot has ${addresses.join(' or ')}`,
+    );
+  const addressesOf = async (ids: readonly string[]) =>
+    Promise.all(
+      ids.map(async (id) => {
+        const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}:8080';
+        return (await stage.engine.run(['inspect', '-f', format, id])).trim();
+      }),
+    );
 
   it('is given a slot, by the older label names and by ours, and serves', async () => {
     const older = {
@@ -51,8 +69,11 @@ describe('a container with labels only', () => {
       longPath: '/slow?ms=1500',
     });
     await stage.wait(async () => load.total.ok > 20, 'requests flow');
+    const before = await addressesOf((await stage.containers()).map(({ id }) => id));
     await stage.scale(1);
     const took = await stage.settled(1);
+    const stays = await stage.readySlots();
+    await free(before.filter((address) => !stays.includes(address)));
     const counts = await load.stop();
     t.diagnostic(`${counts.sent} requests, drained and gone after ${Math.round(took)} ms`);
     assert.deepEqual(counts.errors, {});
@@ -60,11 +81,16 @@ describe('a container with labels only', () => {
 
   it('gives its slot back when it is deleted; one more is made, since a number was set', async () => {
     const ids = (await stage.containers()).map(({ id }) => id);
+    const running = (await stage.containers()).filter(({ state }) => state === 'running');
+    const before = await addressesOf(running.map(({ id }) => id));
     await stage.engine.run(['rm', '-f', ...ids]);
     await stage.wait(
       async () => (await stage.containers()).every(({ id }) => !ids.includes(id)),
       'the old ones are gone',
     );
     await stage.settled(1);
+    const now = (await stage.containers()).filter(({ state }) => state === 'running');
+    const taken = await addressesOf(now.map(({ id }) => id));
+    await free(before.filter((address) => !taken.includes(address)));
   });
 });

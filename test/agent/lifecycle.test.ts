@@ -52,6 +52,7 @@ test("with BERTH_GATE=haproxy it waits for HAProxy's own check as well", async (
   await using instance = await startInstance(strict, { BERTH_GATE: 'haproxy' });
   await instance.event('slot.claimed');
   await untilSlot(strict, instance.port, 'ready');
+  await instance.event('slot.ready');
   const events = instance.log().map(({ event }) => event);
   assert.ok(events.indexOf('slot.claimed') < events.indexOf('slot.ready'));
   const [header = '', ...rows] = (await strict.cli('show stat app 4 -1')).split('\n');
