@@ -109,9 +109,10 @@ describe('a coordinator that is spoken to', () => {
   });
 
   it('sets the number by hand for a time, and by then goes back', async () => {
-    const view = await stage.scale(5, { for: '4s' });
+    const view = await stage.scale(5, { for: '10m' });
     assert.equal(view.override?.replicas, 5);
     await stage.serving(5);
+    await stage.scale(5, { for: '1s' });
     await wanted(4);
     await stage.settled(4);
   });

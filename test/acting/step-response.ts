@@ -81,7 +81,7 @@ export async function timeStep(stage: Stage): Promise<StepTimes> {
       const all = await stage.coordinator.audit(since, { service: stage.service });
       return all.some(({ event }) => isActed(event)) && all;
     },
-    { what: 'the audit tells of it' },
+    { what: 'the audit tells of it', deadlineMs: 25_000 },
   );
   const decided = rows.find(({ event, from, to }) => event === 'scale.decided' && (to ?? 0) > (from ?? 0));
   const acted = rows.find(({ event }) => isActed(event));

@@ -32,6 +32,8 @@ describe('berth, asking a coordinator', () => {
   it('shows slots, agents, HAProxys, the audit and a summary, as tables and as JSON', async (t) => {
     const bench = await startCoordinator(t, { haproxy, env: { BERTH_TOKEN: 'secret' } });
     await haproxy.cli('set server app/node2 addr 127.0.0.9 port 8080');
+    // Nothing answers there.
+    await haproxy.cli('disable health app/node2');
     await haproxy.cli('set server app/node2 state ready');
     const client = await bench.agent('shop-1', {
       service: 'shop',
