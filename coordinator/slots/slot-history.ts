@@ -1,5 +1,5 @@
 // What one look at HAProxy cannot tell and planning needs: since when a slot is down, and whose it was.
-import { freeSlots, isDown, type SlotTemplate, slotsOf } from '../../shared/haproxy/slots.ts';
+import { freeSlots, isDown, type Slots, slotsOf } from '../../shared/haproxy/slots.ts';
 import type { HaproxyPicture } from '../observe/haproxy.ts';
 import { addressKey, indexApps, type SlotAgent, slotKey } from './slot-world.ts';
 
@@ -14,7 +14,7 @@ export class SlotHistory {
   }
 
   /** Notes a look, after it was planned on. */
-  note(picture: HaproxyPicture, templates: readonly SlotTemplate[], agents: readonly SlotAgent[]): void {
+  note(picture: HaproxyPicture, templates: readonly Slots[], agents: readonly SlotAgent[]): void {
     const apps = indexApps(agents.filter(({ record }) => record.connected));
     const down = new Set<string>();
     for (const template of templates) {

@@ -2,6 +2,7 @@
 // The signs were read off HAProxy 2.6, 3.0 and 3.2: a template from an IP literal has no srv_fqdn; one with
 // `init-addr none` has 0x20 in srv_admin_state, one without `disabled` lacks 0x04; without `check` srv_check_state lacks 0x02.
 import { describeError, isBerthError } from '../../../shared/errors.ts';
+import { dynamicAlgorithms } from '../../../shared/haproxy/dynamic-servers.ts';
 import type { ProcessInfo, ServerRow, StatRow } from '../../../shared/haproxy/servers-state.ts';
 import {
   countTemplates,
@@ -34,8 +35,6 @@ const noAddress = 0x20;
 const disabledInConfig = 0x04;
 const checkConfigured = 0x02;
 const clockToleranceSeconds = 5;
-/** Algorithms that take lock rows in the backend itself (HAPROXY.md, "Claiming"). */
-const dynamicAlgorithms = new Set(['roundrobin', 'leastconn', 'random']);
 
 /** `wall` is this machine's time in milliseconds. */
 export function checkSlots(seen: HaproxySeen, wanted: SlotsWanted, wall: number): Finding[] {

@@ -1,6 +1,7 @@
 // Reads an haproxy.cfg for what goes wrong later and is accepted without a word (HAPROXY.md). Pure. It looks for known
 // traps, and leaves the grammar to `haproxy -c`.
 import { isIP } from 'node:net';
+import { dynamicAlgorithms } from '../../../shared/haproxy/dynamic-servers.ts';
 import { sideBackend } from '../../../shared/haproxy/slots.ts';
 import { broken, doubtful, type Finding, fine } from './finding.ts';
 
@@ -31,7 +32,6 @@ const sectionKinds = new Set([
   'ring',
   'mailers',
 ]);
-const dynamicAlgorithms = new Set(['roundrobin', 'leastconn', 'random']);
 const leastConnections = 100;
 
 /** `name` is the file's, for the findings; `count` is NODE_COUNT if it was given. */
