@@ -13,6 +13,7 @@ import {
   sideBackend,
   slotsOf,
 } from '../../../shared/haproxy/slots.ts';
+import { checkDynamic, dynamicBackends } from './check-dynamic.ts';
 import { broken, doubtful, type Finding, fine } from './finding.ts';
 
 export interface SlotsWanted {
@@ -20,6 +21,8 @@ export interface SlotsWanted {
   prefix: string;
   /** NODE_COUNT; undefined when it was not given. */
   count: number | undefined;
+  /** HAPROXY_MODE; default `template`. */
+  mode?: 'template' | 'dynamic';
 }
 
 export interface HaproxySeen {
@@ -40,12 +43,20 @@ const clockToleranceSeconds = 5;
 export function checkSlots(seen: HaproxySeen, wanted: SlotsWanted, wall: number): Finding[] {
   const { name, info, rows, stats } = seen;
   const at = (what: string) => `haproxy ${name}: ${what}`;
-  const { templates, finding } = findSlots(at('slots'), rows, wanted);
-  return [
+  const general = [
     checkVersion(at('version'), info.version),
     checkLevel(at('access level'), seen.level),
     checkClock(at('clock'), info, wall),
+  ];
+  const added = dynamicBackends(rows);
+  const hasTemplates = wanted.count !== undefined || countTemplates(rows, wanted.prefix).size > 0;
+  if (wanted.mode === 'dynamic' || (added.length > 0 && !hasTemplates))
+    return [...general, ...checkDynamic(at, rows, stats, wanted.backend)];
+  const { templates, finding } = findSlots(at('slots'), rows, wanted);
+  return [
+    ...general,
     finding,
+    ...added.flatMap((backend) => checkDynamic(at, rows, stats, backend)),
     ...templates.flatMap((template) =>
       checkTemplate(at(`backend ${template.backend}`), template, rows, stats),
     ),
