@@ -2,7 +2,9 @@
 // the variable, its value and the mend. An empty value counts as not set, since that is what compose files make of a
 // variable that their user left out.
 import { describeError } from '../shared/errors.ts';
+import { longestPrefix } from '../shared/haproxy/dynamic-servers.ts';
 import { type Endpoint, parseEndpoints, type TlsFiles } from '../shared/haproxy/endpoint.ts';
+import { hasCheck } from '../shared/haproxy/server-parameters.ts';
 import { suggest } from '../shared/suggest.ts';
 import type { ValueType } from './value-types.ts';
 import { coordinatorVariables, sections, type Variable, variables } from './variables.ts';
@@ -56,11 +58,11 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
   }
   const config = values as Values;
   const endpoints = readEndpoints(config, readFile, problems);
-  problems.push(...contradictions(config, endpoints));
+  problems.push(...contradictions(config, endpoints), ...modeProblems(config, env));
   return {
     config: problems.length === 0 ? { ...config, endpoints } : undefined,
     problems,
-    warnings: unknownVariables(env),
+    warnings: [...unknownVariables(env), ...idleVariables(config, env)],
   };
 }
 
@@ -173,6 +175,33 @@ function contradictions(config: Values, endpoints: readonly Endpoint[]): string[
     );
   }
   return found;
+}
+
+/** What each way into HAProxy needs. */
+function modeProblems({ haproxy }: Values, env: Environment): string[] {
+  const { mode, nodeCount, slotPrefix, gate, parameters } = haproxy;
+  const { nodeCount: count } = sections.haproxy.variables;
+  // A value that is none has been reported already.
+  const hasCount = nodeCount !== undefined || (env[count.name] ?? '') !== '';
+  if (mode === 'template') return hasCount ? [] : [missing(count, env)];
+  if (mode !== 'dynamic') return [];
+  const found: string[] = [];
+  if (typeof slotPrefix === 'string' && slotPrefix.length > longestPrefix)
+    found.push(
+      `HAPROXY_SLOT_PREFIX has ${slotPrefix.length} characters: in dynamic mode give at most ${longestPrefix}`,
+    );
+  if (gate === 'haproxy' && parameters !== undefined && !hasCheck(parameters))
+    found.push(
+      'BERTH_GATE is "haproxy", and HAPROXY_SERVER_PARAMETERS has no check that it could wait for: give check among them',
+    );
+  return found;
+}
+
+/** Variables of the other mode: an environment file may be shared, so they are no fault. */
+function idleVariables({ haproxy: { mode } }: Values, env: Environment): string[] {
+  const { nodeCount, parameters } = sections.haproxy.variables;
+  const idle = mode === 'dynamic' ? nodeCount : parameters;
+  return (env[idle.name] ?? '') === '' ? [] : [`${idle.name} does nothing in ${mode} mode (HAPROXY_MODE)`];
 }
 
 function allNames(): string[] {

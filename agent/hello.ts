@@ -15,8 +15,8 @@ export function formatHello(config: Config, identity: Identity): Hello {
     agent: id,
     hostname,
     agentVersion: version,
-    nodeCount,
     slotPrefix,
+    ...(nodeCount === undefined ? {} : { nodeCount }),
     ...(service === undefined ? {} : { service }),
     ...(container === undefined ? {} : { container }),
   };

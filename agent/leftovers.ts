@@ -14,7 +14,7 @@ import {
   isEnabled,
   isInMaintenance,
   lockFor,
-  type SlotTemplate,
+  type Slots,
   slotsOf,
 } from '../shared/haproxy/slots.ts';
 import { attemptTcp } from './probe-attempt.ts';
@@ -27,7 +27,7 @@ const answersWithinMs = 500;
 interface Arrival {
   context: SlotContext;
   rows: readonly ServerRow[];
-  template: SlotTemplate;
+  slots: Slots;
   app: AppAddress;
   /** The slot that this container had before, if it remembers one. */
   before: RememberedSlot | undefined;
@@ -39,18 +39,24 @@ interface Arrival {
 export async function putInOrder({
   context,
   rows,
-  template,
+  slots,
   app,
   before,
   signal,
   tell,
 }: Arrival): Promise<void> {
-  for (const slot of await clearForeign(context, rows, template, app))
+  for (const slot of await clearForeign(context, rows, slots, app))
     tell('slot.released', slot, `${app.address} was given to this container; it belonged to another before`);
 
   // A slot that serves for an app that is still starting, after a kill: out of traffic until it answers.
-  const serving = slotsOf(rows, template).filter((row) => holds(row, app) && isEnabled(row));
-  if (serving.length > 0 && !(await answers(app, signal))) {
+  const serving = slotsOf(rows, slots).filter((row) => holds(row, app) && isEnabled(row));
+  const silent = serving.length > 0 && !(await answers(app, signal));
+  if (silent && 'dynamic' in slots) {
+    // Made anew when the app answers: this one has what its last owner wanted of it.
+    for (const row of serving)
+      if (await releaseSlot(context, row, app))
+        tell('slot.released', row, 'no app answers at its address yet');
+  } else if (silent) {
     const batch = serving.map((row) => commands.setState(row, 'drain'));
     const { replies } = await context.api.transact(batch, signal);
     batch.forEach((command, index) => {
@@ -61,7 +67,7 @@ export async function putInOrder({
 
   // A container that was restarted with another address: its old slot is its own to give back, unless somebody
   // answers at the old address by now.
-  if (before === undefined || before.backend !== template.backend) return;
+  if (before === undefined || before.backend !== slots.backend) return;
   const old = { address: before.address, port: before.port };
   if ((old.address === app.address && old.port === app.port) || (await answers(old, signal))) return;
   const slot = { backend: before.backend, name: before.slot };
@@ -79,18 +85,18 @@ export async function putInOrder({
  */
 export async function sweep(
   context: SlotContext,
-  template: SlotTemplate,
+  slots: Slots,
   own: ServerName,
   app: AppAddress,
   tell: Tell,
 ): Promise<void> {
   const { api, place, clock, signal } = context;
-  const { replies } = await api.transact(readCommands(template.backend, place.side), signal);
+  const { replies } = await api.transact(readCommands(slots.backend, place.side), signal);
   const rows = parseRows(replies);
-  const slots = slotsOf(rows, template);
-  const free = new Set(freeSlots(slots));
+  const all = slotsOf(rows, slots);
+  const free = new Set(freeSlots(all));
   const stale = new Set(staleLocks(rows).map(({ name }) => name));
-  for (const row of slots) {
+  for (const row of all) {
     const isHalfDone = isInMaintenance(row) && !free.has(row) && stale.has(lockFor(row, place.side).name);
     const isDouble = holds(row, app) && row.name !== own.name;
     if (!isHalfDone && !isDouble) continue;
@@ -107,6 +113,7 @@ export async function sweep(
   }
 }
 
-async function answers(app: AppAddress, signal: AbortSignal): Promise<boolean> {
+/** Something takes connections there. */
+export async function answers(app: AppAddress, signal: AbortSignal): Promise<boolean> {
   return (await attemptTcp(app, answersWithinMs, signal)).ok;
 }

@@ -1,6 +1,7 @@
 // The instance's tie to one HAProxy: the registration there, and the readiness probe of the very address that is
 // registered there. With several networks the addresses differ, and so may the verdicts.
 import type { Clock } from '../shared/clock.ts';
+import { defaultParameters } from '../shared/haproxy/dynamic-servers.ts';
 import type { Endpoint } from '../shared/haproxy/endpoint.ts';
 import type { Log } from '../shared/log.ts';
 import type { RegistrationReport } from '../shared/protocol.ts';
@@ -40,11 +41,12 @@ export class Mooring {
     this.#hooks = hooks;
     this.#signal = signal;
     this.#hintAt = hooks.clock.monotonic() + hintEveryMs;
-    const { nodeCount, slotPrefix, backend, gate } = config.haproxy;
+    const { mode, nodeCount, slotPrefix, backend, gate } = config.haproxy;
+    const parameters = mode === 'dynamic' ? (config.haproxy.parameters ?? defaultParameters) : undefined;
     const { port, host } = config.app;
     const stateFile = `${config.agent.stateDirectory}/berth-${agentId}`;
     this.registration = new Registration(
-      { endpoint, nodeCount, slotPrefix, backend, port, host, id: agentId, gate, stateFile },
+      { endpoint, nodeCount, slotPrefix, backend, parameters, port, host, id: agentId, gate, stateFile },
       {
         log: hooks.log,
         clock: hooks.clock,

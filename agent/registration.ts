@@ -11,7 +11,6 @@
 import type { Clock } from '../shared/clock.ts';
 import { BerthError, describeError, isBerthError } from '../shared/errors.ts';
 import { plainAddress } from '../shared/haproxy/address.ts';
-import { claimSlot } from '../shared/haproxy/claim.ts';
 import { commands, type ServerName, type WantedState } from '../shared/haproxy/commands.ts';
 import type { Endpoint } from '../shared/haproxy/endpoint.ts';
 import { releaseSlot } from '../shared/haproxy/release.ts';
@@ -19,26 +18,17 @@ import { createRuntimeApi, type RuntimeApi } from '../shared/haproxy/runtime-api
 import { parseServersState, type ServerRow } from '../shared/haproxy/servers-state.ts';
 import type { SlotLook } from '../shared/haproxy/slot-look.ts';
 import type { SlotContext } from '../shared/haproxy/slot-write.ts';
-import {
-  type AppAddress,
-  findTemplate,
-  holds,
-  isEnabled,
-  type SlotTemplate,
-  slotsOf,
-} from '../shared/haproxy/slots.ts';
+import { type AppAddress, holds, isEnabled, type Slots, slotsOf } from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import { HeldSlot } from './held-slot.ts';
 import { putInOrder, sweep } from './leftovers.ts';
 import { SlotMemory } from './slot-memory.ts';
+import { loadWayIn, type WayIn, type WayInSettings } from './way-in.ts';
 
-export interface RegistrationSettings {
+export interface RegistrationSettings extends WayInSettings {
   endpoint: Endpoint;
-  nodeCount: number;
-  slotPrefix: string;
-  backend: string | undefined;
   /** Port and address to register; the address is the local end of the connection to HAProxy unless it is given. */
   port: number;
   host: string | undefined;
@@ -76,6 +66,7 @@ const aloneMs = 1000;
 const attendedMs = 10_000;
 /** Lock rows of the dead and doubles of one's own are looked for this often; a coordinator does it all the time. */
 const sweepMs = 20_000;
+const sweepAgainMs = 5000;
 const drainPollMs = 20;
 const gatePollMs = 50;
 const retryMs = { first: 100, most: 1000 };
@@ -93,7 +84,8 @@ export class Registration {
   #reason = 'the app has not answered yet';
   #held: HeldSlot | undefined;
   #claiming = false;
-  #template: SlotTemplate | undefined;
+  #way: WayIn | undefined;
+  #slots: Slots | undefined;
   #error: string | undefined;
   #tries = 0;
   #looked = false;
@@ -133,13 +125,19 @@ export class Registration {
   /** What this registration has, for the heartbeat. */
   report(): RegistrationReport {
     const held = this.#held;
+    const { parameters } = this.#settings;
+    // In dynamic mode also before there is a slot: no coordinator, however old, then thinks of another backend.
+    const meant = parameters === undefined ? undefined : (this.#slots?.backend ?? this.#settings.backend);
+    const backend = held?.name.backend ?? meant;
     return {
       haproxy: this.name,
       port: this.#settings.port,
       state: held === undefined ? 'none' : held.written,
       ...(this.address === undefined ? {} : { address: this.address }),
-      ...(held === undefined ? {} : { backend: held.name.backend, slot: held.name.name }),
+      ...(backend === undefined ? {} : { backend }),
+      ...(held === undefined ? {} : { slot: held.name.name }),
       ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(parameters === undefined ? {} : { dynamic: parameters }),
     };
   }
 
@@ -213,12 +211,13 @@ export class Registration {
 
   /** The slots with this app's address, also above NODE_COUNT, which a coordinator may have given. */
   async #mine(signal: AbortSignal): Promise<ServerRow[]> {
-    const template = this.#template;
+    const slots = this.#slots;
     const app = this.#held?.app ?? this.#app;
-    if (template === undefined || app === undefined) return [];
-    const { replies } = await this.#api.transact([commands.showServersState(template.backend)], signal);
+    if (slots === undefined || app === undefined) return [];
+    const { replies } = await this.#api.transact([commands.showServersState(slots.backend)], signal);
     const rows = replies.flatMap((reply) => parseServersState(reply));
-    return slotsOf(rows, { ...template, count: Number.POSITIVE_INFINITY }).filter((row) => holds(row, app));
+    const all = 'dynamic' in slots ? slots : { ...slots, count: Number.POSITIVE_INFINITY };
+    return slotsOf(rows, all).filter((row) => holds(row, app));
   }
 
   /** One round; returns how long to wait for the next. */
@@ -257,26 +256,26 @@ export class Registration {
     return gatePollMs;
   }
 
-  /** First contact: my address, the template, and what I or my address left behind. */
+  /** First contact: my address, the slots, and what I or my address left behind. */
   async #arrive(signal: AbortSignal): Promise<void> {
-    const { app, template, rows } = await this.#survey(signal);
+    const { app, slots, rows } = await this.#survey(signal);
     const before = this.#memory.load();
     const tell = this.#event.bind(this);
-    await putInOrder({ context: this.#context(signal), rows, template, app, before, signal, tell });
+    await putInOrder({ context: this.#context(signal), rows, slots, app, before, signal, tell });
     this.#looked = true;
   }
 
-  /** Reads all rows and finds the address and the template again. */
+  /** Reads all rows and finds the address and the slots again. */
   async #survey(
     signal: AbortSignal,
-  ): Promise<{ app: AppAddress; template: SlotTemplate; rows: readonly ServerRow[] }> {
-    const { nodeCount, slotPrefix, backend } = this.#settings;
+  ): Promise<{ app: AppAddress; way: WayIn; slots: Slots; rows: readonly ServerRow[] }> {
+    this.#way ??= await loadWayIn(this.#settings);
     const { replies, localAddress } = await this.#api.transact([commands.showServersState()], signal);
     const app = this.#locate(localAddress);
     const rows = replies.flatMap((reply) => parseServersState(reply));
-    const template = findTemplate(rows, { backend, prefix: slotPrefix, count: nodeCount });
-    this.#template = template;
-    return { app, template, rows };
+    const slots = await this.#way.find(this.#api, rows, signal);
+    this.#slots = slots;
+    return { app, way: this.#way, slots, rows };
   }
 
   #locate(localAddress: string | undefined): AppAddress {
@@ -294,11 +293,12 @@ export class Registration {
   }
 
   async #claim(signal: AbortSignal): Promise<void> {
-    const { app, template } = await this.#survey(signal);
+    const { app, way, slots } = await this.#survey(signal);
     const { gate, id } = this.#settings;
     const state = gate === 'haproxy' || this.#wanted === 'standby' ? 'drain' : 'ready';
     const preferred = this.#memory.load()?.slot;
-    const { slot, adopted } = await claimSlot(this.#context(signal), template, app, { id, preferred, state });
+    const context = this.#context(signal);
+    const { slot, adopted } = await way.claim(context, slots, app, { id, preferred, state });
     // Remembered first: an agent that is killed from here on gives the slot back when it comes again.
     this.#memory.save({ backend: slot.backend, slot: slot.name, address: app.address, port: app.port });
     this.#held = await HeldSlot.find(this.#api, slot, app, state, signal);
@@ -313,7 +313,8 @@ export class Registration {
     const { look, localAddress } = await held.look(signal);
     const app = this.#locate(localAddress);
     if (!look.mine) {
-      await this.#lost(held, look, signal);
+      // Another row has its id, or none: a server that was added again after a restart has a new one.
+      if (look.at !== undefined || !(await this.#findAgain(signal))) await this.#lost(held, look, signal);
       return 0;
     }
     if (app.address !== held.app.address) {
@@ -340,14 +341,17 @@ export class Registration {
 
   async #sweepNow(held: HeldSlot, signal: AbortSignal): Promise<void> {
     const now = this.#hooks.clock.monotonic();
-    const template = this.#template;
-    if (now < this.#sweepAt || template === undefined) return;
+    const slots = this.#slots;
+    if (now < this.#sweepAt || slots === undefined) return;
     this.#sweepAt = now + sweepMs * (1 + this.#random());
-    await sweep(this.#context(signal), template, held.name, held.app, this.#event.bind(this));
+    const tell = this.#event.bind(this);
+    await sweep(this.#context(signal), slots, held.name, held.app, tell);
+    const kept = await this.#way?.sweep(this.#context(signal), held.name, this.#attended, tell);
+    if (kept === true) this.#sweepAt = now + sweepAgainMs;
   }
 
   async #lost(held: HeldSlot, look: SlotLook, signal: AbortSignal): Promise<void> {
-    const forgot = look.misdirected || look.inMaintenance;
+    const forgot = look.misdirected || look.inMaintenance || look.at === undefined;
     const reason = forgot ? "HAProxy has forgotten this app's address" : 'it holds another address now';
     this.#event('slot.lost', held.name, reason);
     this.#held = undefined;
@@ -400,7 +404,7 @@ export class Registration {
     return (this.#attended ? attendedMs : aloneMs) * (1 + this.#random());
   }
 
-  #context(signal: AbortSignal): SlotContext {
+  #context(signal: AbortSignal): SlotContext & { signal: AbortSignal } {
     return { api: this.#api, place: this.#place, clock: this.#hooks.clock, random: this.#random, signal };
   }
 

@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { parseDuration } from '../shared/duration.ts';
 import { isSafeName } from '../shared/haproxy/commands.ts';
 import { parsePort } from '../shared/haproxy/endpoint.ts';
+import { parseServerParameters } from '../shared/haproxy/server-parameters.ts';
 import { type MetricSource, parseMetricSources } from './metric-source.ts';
 
 export interface ValueType<T> {
@@ -82,6 +83,11 @@ export const types = {
   probe: probeKind(false),
   optionalProbe: probeKind(true),
   gate: oneOf('app', 'haproxy'),
+  mode: oneOf('template', 'dynamic'),
+  serverParameters: accept(
+    'words of a `server` line that HAProxy takes at run time, such as check inter 5s maxconn 8000 weight 100',
+    parseServerParameters,
+  ),
   onAgentExit: oneOf('stop', 'keep'),
   logLevel: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   flag: accept('1 or 0 (also true, false, yes, no, on, off)', (text) => {

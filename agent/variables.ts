@@ -81,17 +81,32 @@ export const sections = {
         '9999',
         'Port of the Runtime API where `HAPROXY_SERVER` gives none',
       ),
-      nodeCount: required('NODE_COUNT', types.nodeCount, 'Number of slots in the `server-template`'),
+      mode: withDefault(
+        'HAPROXY_MODE',
+        types.mode,
+        'template',
+        '`template`: takes a slot of a `server-template`; `dynamic`: adds a server of its own to the backend and deletes it again, without a template and `NODE_COUNT`',
+      ),
+      nodeCount: optional(
+        'NODE_COUNT',
+        types.nodeCount,
+        'Number of slots in the `server-template`; required in template mode',
+      ),
       backend: optional(
         'HAPROXY_BACKEND',
         types.name,
-        'Backend that holds the slots (the only one whose slots match `<prefix>1` to `<prefix>NODE_COUNT`)',
+        'Backend that holds the slots (the only one whose slots match `<prefix>1` to `<prefix>NODE_COUNT`; in dynamic mode the only one without servers that takes them at run time)',
       ),
       slotPrefix: withDefault(
         'HAPROXY_SLOT_PREFIX',
         types.name,
         'node',
-        'Prefix of the slots in the `server-template`',
+        'Prefix of the slots in the `server-template`; a dynamic server is called `<prefix>-<address>:<port>`',
+      ),
+      parameters: optional(
+        'HAPROXY_SERVER_PARAMETERS',
+        types.serverParameters,
+        'Dynamic mode: what else a `server` line would say, since `default-server` does not hold for servers that are added (`check inter 5s maxconn 8000 weight 100`)',
       ),
       gate: withDefault(
         'BERTH_GATE',

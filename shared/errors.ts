@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'slot.none-free'
   | 'slot.no-lock'
   | 'slot.fixed-address'
+  | 'slot.static-balance'
   | 'slot.not-shown'
   | 'slot.lost-race'
   // agent

@@ -29,6 +29,8 @@ export const registrationSchema = z.object({
   port: z.int().check(z.minimum(1), z.maximum(65535)),
   state: z.enum(['none', 'ready', 'drain', 'maint']),
   error: z.optional(z.string().check(z.maxLength(1000))),
+  /** The server is not a template's slot: the agent adds it, with these parameters behind its address. */
+  dynamic: z.optional(z.string().check(z.maxLength(1000))),
 });
 export type RegistrationReport = z.infer<typeof registrationSchema>;
 

@@ -245,6 +245,7 @@ function same(a: RegistrationReport, b: RegistrationReport | undefined): boolean
     a.port === b.port &&
     a.backend === b.backend &&
     a.haproxy === b.haproxy &&
+    a.dynamic === b.dynamic &&
     a.error === b.error
   );
 }

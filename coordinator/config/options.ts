@@ -66,6 +66,13 @@ export const options = {
     'node',
     'Prefix of the slots in the `server-template`',
   ),
+  mode: withDefault(
+    'HAPROXY_MODE',
+    'haproxy.mode',
+    types.mode,
+    'template',
+    'What `berth doctor` checks for; the coordinator itself looks after slots of templates and servers that agents add alike',
+  ),
   nodeCount: optional(
     'NODE_COUNT',
     'haproxy.nodeCount',

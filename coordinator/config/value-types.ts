@@ -65,6 +65,7 @@ const day = 86_400_000;
 export const types = {
   port: accept('a port, a whole number from 1 to 65535', parsePort),
   nodeCount: wholeNumber(1, 100_000),
+  mode: oneOf('template', 'dynamic'),
   name: accept('a name of letters, digits and _ . : -, at most 128', (text) =>
     isSafeName(text) ? text : undefined,
   ),

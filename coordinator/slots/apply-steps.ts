@@ -5,7 +5,8 @@ import { commands } from '../../shared/haproxy/commands.ts';
 import { breakLock, type LockPlace } from '../../shared/haproxy/lock.ts';
 import { throwUnlessDone } from '../../shared/haproxy/servers-state.ts';
 import type { SlotContext } from '../../shared/haproxy/slot-write.ts';
-import type { SlotTemplate } from '../../shared/haproxy/slots.ts';
+import type { Slots } from '../../shared/haproxy/slots.ts';
+import { addServers, deleteServers } from './dynamic-steps.ts';
 import { type Rewrite, rewriteSlots } from './rewrite-slots.ts';
 import type { SlotStep } from './step.ts';
 
@@ -16,7 +17,7 @@ export type Outcome =
   | { step: SlotStep; outcome: 'skipped'; why: string };
 
 export interface ApplyContext extends Omit<SlotContext, 'place' | 'random'> {
-  templates: readonly SlotTemplate[];
+  templates: readonly Slots[];
   /** Where each backend's locks are kept, learned on the way. */
   places: Map<string, LockPlace>;
 }
@@ -31,6 +32,8 @@ export async function applySteps(context: ApplyContext, steps: readonly SlotStep
   const mutes: StepOf<'mute'>[] = [];
   const locks: StepOf<'break-lock'>[] = [];
   const rewrites: Rewrite[] = [];
+  const additions: StepOf<'add'>[] = [];
+  const deletions: StepOf<'delete'>[] = [];
   for (const step of steps) {
     switch (step.kind) {
       case 'mute':
@@ -44,6 +47,12 @@ export async function applySteps(context: ApplyContext, steps: readonly SlotStep
       case 'set-state':
         rewrites.push(step);
         break;
+      case 'add':
+        additions.push(step);
+        break;
+      case 'delete':
+        deletions.push(step);
+        break;
       case 'hold':
         break;
       default:
@@ -54,6 +63,10 @@ export async function applySteps(context: ApplyContext, steps: readonly SlotStep
   for (const step of locks) outcomes.push(...(await attempt([step], () => applyBreak(context, step))));
   for (const [backend, group] of Map.groupBy(rewrites, (step) => step.slot.backend))
     outcomes.push(...(await attempt(group, () => rewriteSlots(context, backend, group))));
+  if (additions.length > 0)
+    outcomes.push(...(await attempt(additions, () => addServers(context, additions))));
+  if (deletions.length > 0)
+    outcomes.push(...(await attempt(deletions, () => deleteServers(context, deletions))));
   return outcomes;
 }
 

@@ -9,13 +9,14 @@ import { describeError } from '../../shared/errors.ts';
 import type { Endpoint } from '../../shared/haproxy/endpoint.ts';
 import type { LockPlace } from '../../shared/haproxy/lock.ts';
 import { createRuntimeApi, type RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
-import { countTemplates, type SlotTemplate } from '../../shared/haproxy/slots.ts';
+import type { Slots } from '../../shared/haproxy/slots.ts';
 import type { Log } from '../../shared/log.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import type { AgentRecord } from '../agents/agent-record.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
 import { type HaproxyPicture, incarnationOf, observeHaproxy } from '../observe/haproxy.ts';
 import { applySteps, type Outcome } from './apply-steps.ts';
+import { findSlots } from './find-slots.ts';
 import { planSlots } from './plan-slots.ts';
 import { RepairReporter } from './repair-reporter.ts';
 import { SlotHistory } from './slot-history.ts';
@@ -66,7 +67,7 @@ export class HaproxyKeeper {
   readonly #reporter: RepairReporter;
   readonly #watchingSince: number;
   #picture: HaproxyPicture | undefined;
-  #templates: SlotTemplate[] = [];
+  #templates: Slots[] = [];
   #observedAt: number | undefined;
   #error: string | undefined = 'not asked yet';
   #awaySince: number | undefined;
@@ -192,7 +193,8 @@ export class HaproxyKeeper {
   async #repair(picture: HaproxyPicture, gap: boolean, signal: AbortSignal): Promise<void> {
     const { clock } = this.#hooks;
     const agents = this.#agents();
-    this.#templates = this.#findTemplates(picture, agents);
+    const prefixes = [this.#settings.slotPrefix, ...this.#hooks.prefixes()];
+    this.#templates = findSlots(picture.rows, prefixes, agents);
     const steps = planSlots({
       rows: picture.rows,
       templates: this.#templates,
@@ -246,17 +248,6 @@ export class HaproxyKeeper {
     });
   }
 
-  /** Prefixes that are configured or in use, in every backend that has such slots. */
-  #findTemplates(picture: HaproxyPicture, agents: readonly SlotAgent[]): SlotTemplate[] {
-    const used = agents
-      .map(({ registration }) => registration.slot?.replace(/\d+$/, '') ?? '')
-      .filter((prefix) => prefix !== '');
-    const prefixes = [...new Set([this.#settings.slotPrefix, ...this.#hooks.prefixes(), ...used])];
-    return prefixes.flatMap((prefix) =>
-      [...countTemplates(picture.rows, prefix)].map(([backend, count]) => ({ backend, prefix, count })),
-    );
-  }
-
   /** Every agent with the registration that it has in this HAProxy. */
   #agents(): SlotAgent[] {
     const only = this.#hooks.haproxyCount() === 1;
@@ -273,7 +264,12 @@ export class HaproxyKeeper {
   #report(result: Outcome, records: ReadonlyMap<string, AgentRecord>): void {
     const { step } = result;
     this.#hooks.repaired(this.name, step.kind, result.outcome);
-    if (result.outcome === 'skipped') return;
+    if (result.outcome === 'skipped') {
+      // HAProxy stops for a moment at each try, and its last connections may take a while.
+      if (step.kind === 'delete')
+        this.#failed.set(stepKey(step), this.#hooks.clock.monotonic() + retryFailedMs);
+      return;
+    }
     if (result.outcome === 'failed') {
       // Reported once, tried again in a while for as long as the difference stands.
       const known = this.#failed.has(stepKey(step));

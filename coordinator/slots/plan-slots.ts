@@ -18,11 +18,13 @@ import {
   isInMaintenance,
   isLoopback,
   misdirectedSlots,
+  type Slots,
   type SlotTemplate,
   slotNumber,
   slotsOf,
 } from '../../shared/haproxy/slots.ts';
 import type { RegistrationReport } from '../../shared/protocol.ts';
+import { planAddition, planDeletions } from './plan-dynamic.ts';
 import { planOrphans } from './plan-orphans.ts';
 import {
   type AppIndex,
@@ -41,7 +43,7 @@ interface Planning {
   world: SlotWorld;
   apps: AppIndex;
   bySlot: ReadonlyMap<string, ServerRow>;
-  free: ReadonlyMap<SlotTemplate, Set<ServerRow>>;
+  free: ReadonlyMap<Slots, Set<ServerRow>>;
   /** Slots with an address that is certainly nobody's, and why. */
   wrong: Map<ServerRow, string>;
   settled: Set<ServerRow>;
@@ -91,6 +93,7 @@ export function planSlots(world: SlotWorld): SlotStep[] {
     });
     planning.settled.add(row);
   }
+  steps.push(...planDeletions(planning.free));
   const locks = staleLocks(world.rows);
   const orphans = owned.filter((row) => !planning.settled.has(row));
   steps.push(...planOrphans(orphans, owned.length, locks, world, apps));
@@ -173,7 +176,7 @@ function planState(agent: SlotAgent, app: AppAddress, row: ServerRow, restarted:
   // The agent says what it wrote last. If that is not what is there, a restart has brought it back, or somebody did it.
   if (isEnabled(row)) return [];
   // A container without an agent: nobody but the coordinator writes its state.
-  if (registration.state === 'none')
+  if (registration.state === 'none' && registration.dynamic === undefined)
     return [{ kind: 'set-state', ...as, app, state: 'ready', reason: 'the app answers', urgent: restarted }];
   if (registration.state !== 'ready') return [];
   if (restarted)
@@ -194,6 +197,7 @@ function planAssignment(agent: SlotAgent, app: AppAddress, planning: Planning): 
     planning.settled.add(own);
     return [{ ...as, slot: nameOf(own), instead: addressOf(own), reason: why }];
   }
+  if (registration.dynamic !== undefined) return planAddition(agent, app, own, world.restarted, free);
   const template = templateFor(registration, world.templates);
   const open = template === undefined ? undefined : free.get(template);
   if (open === undefined) return [];
@@ -213,8 +217,9 @@ function chooseOpen({ record }: SlotAgent, open: ReadonlySet<ServerRow>, { named
 /** The template that an agent's slot is or would be of; undefined when that is not certain. */
 function templateFor(
   { backend, slot }: RegistrationReport,
-  templates: readonly SlotTemplate[],
+  slots: readonly Slots[],
 ): SlotTemplate | undefined {
+  const templates = slots.filter((each): each is SlotTemplate => !('dynamic' in each));
   const candidates = templates.filter((template) => backend === undefined || template.backend === backend);
   const named = candidates.find(({ prefix }) => slot !== undefined && slotNumber(slot, prefix) !== undefined);
   return named ?? (candidates.length === 1 ? candidates[0] : undefined);

@@ -8,6 +8,8 @@ import { type SlotStep, stepKey } from './step.ts';
 
 const events: Record<SlotStep['kind'], string> = {
   assign: 'slot.reassigned',
+  add: 'slot.reassigned',
+  delete: 'slot.deleted',
   'set-state': 'slot.repaired',
   release: 'slot.reclaimed',
   mute: 'slot.muted',

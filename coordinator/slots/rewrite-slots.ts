@@ -20,7 +20,7 @@ import {
   freeSlots,
   holds,
   lockFor,
-  type SlotTemplate,
+  type Slots,
   slotsOf,
 } from '../../shared/haproxy/slots.ts';
 import type { ApplyContext, Outcome } from './apply-steps.ts';
@@ -81,7 +81,7 @@ function note(failed: Map<Rewrite, string>, step: Rewrite, act: () => void): voi
 
 /** Says why a slot may not be changed; undefined when it is as the plan saw it and nobody else is changing it. */
 function closedRows(
-  templates: readonly SlotTemplate[],
+  templates: readonly Slots[],
   backend: string,
   rows: readonly ServerRow[],
   { side }: LockPlace,

@@ -1,6 +1,6 @@
 // What one look at HAProxy cannot tell and planning needs: since when a slot is down, whose it was, and which one an
 // agent had.
-import { freeSlots, isDown, type SlotTemplate, slotsOf } from '../../shared/haproxy/slots.ts';
+import { freeSlots, isDown, type Slots, slotsOf } from '../../shared/haproxy/slots.ts';
 import type { HaproxyPicture } from '../observe/haproxy.ts';
 import { addressKey, indexApps, type SlotAgent, slotKey } from './slot-world.ts';
 
@@ -25,7 +25,7 @@ export class SlotHistory {
   }
 
   /** Notes a look, after it was planned on. */
-  note(picture: HaproxyPicture, templates: readonly SlotTemplate[], agents: readonly SlotAgent[]): void {
+  note(picture: HaproxyPicture, templates: readonly Slots[], agents: readonly SlotAgent[]): void {
     const apps = indexApps(agents.filter(({ record }) => record.connected));
     const down = new Set<string>();
     for (const template of templates) {

@@ -1,10 +1,11 @@
 // Slots and HAProxys as the API, the CLI and the dashboard show them (DESIGN.md, "Contract").
+import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import {
   freeSlots,
   isDown,
   isEnabled,
   type SlotState,
-  type SlotTemplate,
+  type Slots,
   slotState,
   slotsOf,
 } from '../../shared/haproxy/slots.ts';
@@ -42,12 +43,12 @@ export interface HaproxyView {
 export function viewSlots(
   haproxy: string,
   picture: HaproxyPicture,
-  templates: readonly SlotTemplate[],
+  templates: readonly Slots[],
   agents: readonly SlotAgent[],
 ): SlotView[] {
   const owners = indexApps(agents.filter(({ record }) => record.goodbyeReason === undefined));
   return templates.flatMap((template) => {
-    const slots = slotsOf(picture.rows, template);
+    const slots = shownSlots(picture, template);
     const free = new Set(freeSlots(slots));
     return slots.map((row): SlotView => {
       const isFree = free.has(row);
@@ -67,18 +68,26 @@ export function viewSlots(
   });
 }
 
+/** A server that was given back and waits to be deleted is nobody's, and nobody can have it: not shown. */
+function shownSlots({ rows }: HaproxyPicture, wanted: Slots): ServerRow[] {
+  const slots = slotsOf(rows, wanted);
+  if (!('dynamic' in wanted)) return slots;
+  const free = new Set(freeSlots(slots));
+  return slots.filter((row) => !free.has(row));
+}
+
 export function viewHaproxy(
   name: string,
   error: string | undefined,
   picture: HaproxyPicture | undefined,
   observedAt: number | undefined,
-  templates: readonly SlotTemplate[],
+  templates: readonly Slots[],
 ): HaproxyView {
-  const slots = picture === undefined ? [] : templates.flatMap((template) => slotsOf(picture.rows, template));
+  const slots = picture === undefined ? [] : templates.flatMap((template) => shownSlots(picture, template));
   const free =
     picture === undefined
       ? 0
-      : templates.reduce((sum, template) => sum + freeSlots(slotsOf(picture.rows, template)).length, 0);
+      : templates.reduce((sum, template) => sum + freeSlots(shownSlots(picture, template)).length, 0);
   return {
     name,
     reachable: error === undefined && picture !== undefined,

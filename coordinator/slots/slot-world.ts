@@ -2,14 +2,14 @@
 import { isServerAddress, plainAddress } from '../../shared/haproxy/address.ts';
 import type { ServerName } from '../../shared/haproxy/commands.ts';
 import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
-import { type AppAddress, freeAddress, type SlotTemplate } from '../../shared/haproxy/slots.ts';
+import { type AppAddress, freeAddress, type Slots } from '../../shared/haproxy/slots.ts';
 import type { RegistrationReport } from '../../shared/protocol.ts';
 import type { AgentRecord } from '../agents/agent-record.ts';
 
 export interface SlotWorld {
   rows: readonly ServerRow[];
-  /** The templates that Berth looks after in this HAProxy. */
-  templates: readonly SlotTemplate[];
+  /** The slots that Berth looks after in this HAProxy: of templates, and those that are made as they are needed. */
+  templates: readonly Slots[];
   agents: readonly SlotAgent[];
   /** True from the moment a new HAProxy process answers until its slots are as they should be. */
   restarted: boolean;

@@ -20,6 +20,10 @@ export type SlotStep =
       state: 'ready' | 'drain';
       instead: AppAddress | undefined;
     })
+  /** Dynamic mode: make the server of an instance again, as its agent made it. */
+  | (StepBase & { kind: 'add'; app: AppAddress; state: 'ready' | 'drain'; parameters: string })
+  /** Dynamic mode: remove a server that was given back and that HAProxy did not let go then. */
+  | (StepBase & { kind: 'delete' })
   /** The address is right, the state is not. */
   | (StepBase & { kind: 'set-state'; app: AppAddress; state: 'ready' | 'drain' })
   /** Take a slot from an owner who is gone, or who has another one: maintenance, then the free address. */

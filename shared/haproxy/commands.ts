@@ -2,6 +2,9 @@
 // HAProxy accepts `port 99999` as 34463 (HAPROXY.md), so every value is checked here, before anything is sent.
 import { BerthError } from '../errors.ts';
 import { isServerAddress, plainAddress } from './address.ts';
+import { dynamicApp, formatApp } from './dynamic-servers.ts';
+import { parseServerParameters } from './server-parameters.ts';
+import type { AppAddress } from './slots.ts';
 
 /** One line for the Runtime API whose values have been checked. */
 export type Command = string & { readonly command: unique symbol };
@@ -67,6 +70,19 @@ function lockTarget(lock: ServerName): string {
   return `${checkedName('backend', lock.backend)}/${lock.name}`;
 }
 
+/** Only ever a server that Berth makes and deletes. */
+function dynamicTarget(server: ServerName): string {
+  if (dynamicApp(server.name) === undefined)
+    throw unsafe('dynamic server', server.name, 'called <prefix>-<address>:<port>');
+  return target(server);
+}
+
+function checkedParameters(parameters: string): string {
+  const checked = parseServerParameters(parameters);
+  if (checked === undefined) throw unsafe('parameters', parameters, 'known words for `add server`');
+  return checked;
+}
+
 const line = (text: string): Command => text as Command;
 
 export const commands = {
@@ -87,6 +103,16 @@ export const commands = {
     line(`set server ${target(server)} addr ${checkedAddress(address)} port ${checkedPort(port)}`),
   setState: (server: ServerName, state: WantedState): Command =>
     line(`set server ${target(server)} state ${checkedState(state)}`),
+  /** A server in maintenance, whose checks do not run yet; its creation is a test-and-set on the name. */
+  addServer: (server: ServerName, app: AppAddress, parameters: string): Command => {
+    const at = formatApp({ address: checkedAddress(app.address), port: checkedPort(app.port) });
+    return line(
+      `add server ${dynamicTarget(server)} ${at} disabled ${checkedParameters(parameters)}`.trimEnd(),
+    );
+  },
+  enableHealth: (server: ServerName): Command => line(`enable health ${dynamicTarget(server)}`),
+  /** HAProxy refuses it unless the server is in maintenance. */
+  deleteServer: (server: ServerName): Command => line(`del server ${dynamicTarget(server)}`),
   /** A row in maintenance that takes no traffic; its creation is the test-and-set. */
   addLock: (lock: ServerName): Command => line(`add server ${lockTarget(lock)} 127.0.0.1:1`),
   /** Only ever a lock row: HAProxy deletes the slots of a template just as readily. */

@@ -23,12 +23,12 @@ export const holdMs = 2500;
 /** A row that is this old has no living holder. Ages are whole seconds, so one more than holdMs + 2 s, rounded up. */
 export const staleSeconds = 6;
 
-const takenText = 'Already exists a server with the same name';
+export const takenText = 'Already exists a server with the same name';
 const deletedText = 'Server deleted.';
-const staticText = 'must use a dynamic load balancing';
+export const staticText = 'must use a dynamic load balancing';
 
 /** Made by `commands.addLock`: by its name, in maintenance, with nobody's address; not a server that somebody wrote. */
-const isLockRow = (row: ServerRow): boolean =>
+export const isLockRow = (row: ServerRow): boolean =>
   /^(?:break\.)*claim\./.test(row.name) && !isSlot(row) && isInMaintenance(row) && holds(row, freeAddress);
 
 export const findRow = (rows: readonly ServerRow[], { backend, name }: ServerName): ServerRow | undefined =>

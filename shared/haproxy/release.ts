@@ -1,12 +1,15 @@
 // Giving a slot back, and clearing an address from slots that it does not belong in.
 //
 //   lock ─ still mine? ─► maintenance ─► free address ─ shown? ─► unlock
-import { BerthError } from '../errors.ts';
+//                              └ one that Berth has added: deleted; refused (it still has connections): free address
 import { commands, type ServerName } from './commands.ts';
-import { breakLock, findRow, type HeldLock, lockOfAll, staleLocks, withLock } from './lock.ts';
+import { deleteIdle, deleteSoon } from './delete-server.ts';
+import { isDynamic } from './dynamic-servers.ts';
+import { findRow, type HeldLock } from './lock.ts';
 import { type ServerRow, throwUnlessDone } from './servers-state.ts';
-import { maxTries, pauseBriefly, type SlotContext, writeAddress } from './slot-write.ts';
-import { type AppAddress, freeAddress, holds, isSlot, lockFor, type SlotTemplate, slotsOf } from './slots.ts';
+import { type SlotContext, writeAddress } from './slot-write.ts';
+import { type AppAddress, freeAddress, holds, isSlot, type Slots, slotsOf } from './slots.ts';
+import { underLock } from './under-lock.ts';
 
 /**
  * Gives `slot` back if it still holds `app`: maintenance, then the free address. Returns whether it did.
@@ -19,28 +22,18 @@ export async function releaseSlot(
   app: AppAddress,
   still: (row: ServerRow) => boolean = () => true,
 ): Promise<boolean> {
-  const elapsed = () => context.clock.monotonic();
   const name = { backend: slot.backend, name: slot.name };
-  const act = async (held: HeldLock): Promise<boolean> => {
+  return underLock(context, name, async (held: HeldLock): Promise<boolean> => {
     const row = findRow(held.rows, name);
     if (row === undefined || !holds(row, app) || !still(row)) return false;
     const command = commands.setState(name, 'maint');
     const [reply] = await held.transact([command]);
     throwUnlessDone(reply, command);
+    if (isDynamic(row) && (await deleteIdle(held.transact, name))) return true;
     await writeAddress(context, held, name, freeAddress);
+    if (isDynamic(row)) await deleteSoon(context, held, name);
     return true;
-  };
-  for (let tries = 0; tries < maxTries; tries += 1) {
-    context.signal?.throwIfAborted();
-    const done = await withLock(context.api, name, context.place, elapsed, act, context.signal);
-    if (done.outcome === 'done') return done.value;
-    const { side } = context.place;
-    const awaited = [lockFor(name, side).name, lockOfAll(name.backend, side).name];
-    const stale = staleLocks(done.rows).find((row) => awaited.some((lock) => row.name.endsWith(lock)));
-    if (stale !== undefined) await breakLock(context.api, stale, elapsed, context.signal);
-    await pauseBriefly(context);
-  }
-  throw new BerthError('slot.lost-race', `the lock of ${name.backend}/${name.name} stayed busy`);
+  });
 }
 
 /**
@@ -52,7 +45,7 @@ export async function releaseSlot(
 export async function clearForeign(
   context: SlotContext,
   rows: readonly ServerRow[],
-  own: SlotTemplate,
+  own: Slots,
   app: AppAddress,
 ): Promise<ServerName[]> {
   const ownSlots = new Set(slotsOf(rows, own));

@@ -5,12 +5,14 @@
 // A slot is free when it is in maintenance and has a placeholder address: the template's own (loopback or none), or the
 // one that Berth writes when it gives a slot back. A slot in maintenance with any other address has an owner who is on
 // the way in or out, or is held by an operator.
+// A server that Berth has added itself is one too (dynamic-servers.ts); it is free only with the free address.
 // On one machine without containers an app may itself live on loopback. There a loopback address counts as the
 // template's only if several slots in maintenance have it, or if no two have the same.
 import { isIPv4 } from 'node:net';
 import { BerthError } from '../errors.ts';
 import { isUnspecified } from './address.ts';
 import type { ServerName } from './commands.ts';
+import { type DynamicServers, isDynamic } from './dynamic-servers.ts';
 import type { ServerRow } from './servers-state.ts';
 
 export interface SlotTemplate {
@@ -18,6 +20,9 @@ export interface SlotTemplate {
   prefix: string;
   count: number;
 }
+
+/** The slots that one agent may have: of a template, or made as they are needed. */
+export type Slots = SlotTemplate | DynamicServers;
 
 export interface AppAddress {
   address: string;
@@ -54,12 +59,13 @@ export const holds = (row: ServerRow, app: AppAddress): boolean =>
 export const isLoopback = (address: string): boolean =>
   isIPv4(address) ? address.startsWith('127.') : address === '::1';
 
-/** The slots of `template` among `rows`, by number; a row whose number is above the count is not one. */
-export function slotsOf(rows: readonly ServerRow[], template: SlotTemplate): ServerRow[] {
-  return rows
-    .filter((row) => row.backend === template.backend && isSlot(row))
-    .map((row) => ({ row, number: slotNumber(row.name, template.prefix) }))
-    .filter(({ number }) => number !== undefined && number <= template.count)
+/** The slots of `wanted` among `rows`, by number; a row whose number is above the count is not one. */
+export function slotsOf(rows: readonly ServerRow[], wanted: Slots): ServerRow[] {
+  const all = rows.filter((row) => row.backend === wanted.backend && isSlot(row));
+  if ('dynamic' in wanted) return all.filter(isDynamic);
+  return all
+    .map((row) => ({ row, number: slotNumber(row.name, wanted.prefix) }))
+    .filter(({ number }) => number !== undefined && number <= wanted.count)
     .sort((a, b) => (a.number ?? 0) - (b.number ?? 0))
     .map(({ row }) => row);
 }
@@ -161,14 +167,14 @@ function templateAddresses(slots: readonly ServerRow[]): Set<string> {
 
 const formatAddress = ({ address, port }: AppAddress): string => `${address} ${port}`;
 
-/** The slots that nobody holds (see the top of this file); `slots` are all of one template. */
+/** The slots that nobody holds (see the top of this file); `slots` are all of one template, or dynamic ones. */
 export function freeSlots(slots: readonly ServerRow[]): ServerRow[] {
   const shared = templateAddresses(slots);
   const template = [...shared].filter((address) => address !== formatAddress(freeAddress));
   const isPlaceholder = (row: ServerRow) =>
     isUnspecified(row.address) ||
     holds(row, freeAddress) ||
-    (isLoopback(row.address) && (template.length === 0 || shared.has(formatAddress(row))));
+    (isLoopback(row.address) && !isDynamic(row) && (template.length === 0 || shared.has(formatAddress(row))));
   return slots.filter((row) => isInMaintenance(row) && isPlaceholder(row));
 }
 

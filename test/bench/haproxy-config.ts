@@ -19,6 +19,7 @@ export interface TemplateBackend {
   readonly name: string;
   /** Slots are `<prefix>1` to `<prefix><slots>`; default `node`. */
   readonly prefix?: string;
+  /** 0: no template at all. */
   readonly slots?: number;
   /** Default `roundrobin`. */
   readonly balance?: string;
@@ -91,7 +92,7 @@ function backendLines(backend: TemplateBackend, options: TemplateOptions, paths:
     `backend ${name}`,
     `  balance ${balance}`,
     ...indent(backend.lines),
-    `  server-template ${server} ${serverOptions}`.trimEnd(),
+    ...(slots === 0 ? [] : [`  server-template ${server} ${serverOptions}`.trimEnd()]),
   ];
 }
 

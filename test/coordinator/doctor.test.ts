@@ -160,6 +160,48 @@ for (const version of haproxyVersions) {
       });
     }
 
+    it('has nothing against a template that is balanced by random', async () => {
+      const template = 'node 1-5 localhost:3128 check disabled';
+      await using haproxy = await startHaproxy({
+        version,
+        config: trapConfig(template, ['  balance random']),
+      });
+      const { items } = await examine({ HAPROXY_SERVER: runtimeApi(haproxy), NODE_COUNT: '5' });
+      found(items, ['ok', /backend app$/, /^5 slots/]);
+    });
+
+    it('knows dynamic mode: a backend that takes servers, one that does not, none, several, one that is not there', async () => {
+      const open = { name: 'open', slots: 0 };
+      const hashed = { name: 'hashed', slots: 0, balance: 'source' };
+      await using haproxy = await startHaproxy({ version, config: { backends: [open, hashed] } });
+      const env = { HAPROXY_SERVER: runtimeApi(haproxy), HAPROXY_MODE: 'dynamic' };
+      found((await examine(env)).items, ['ok', /backend open$/, /has 0$/]);
+      const at = async (backend: string) => (await examine({ ...env, HAPROXY_BACKEND: backend })).items;
+      found(await at('hashed'), ['fail', /backend hashed$/, /balanced by source/, /balance roundrobin/]);
+      found(await at('shop'), ['fail', /backend shop$/, /it has: open, hashed/, /HAPROXY_BACKEND/]);
+      await haproxy.cli('add server open/node-10.0.0.5:80 10.0.0.5:80 disabled check');
+      // What is there tells the mode by itself.
+      const { HAPROXY_SERVER } = env;
+      found((await examine({ HAPROXY_SERVER })).items, ['ok', /backend open$/, /has 1$/]);
+      await haproxy.cli('add server open/node-10.0.0.6:80 10.0.0.6:80 disabled');
+      found((await examine(env)).items, [
+        'warn',
+        /backend open$/,
+        /1 of its servers are not checked/,
+        /check inter/,
+      ]);
+      await using two = await startHaproxy({
+        version,
+        config: { backends: [open, { name: 'more', slots: 0 }] },
+      });
+      found((await examine({ ...env, HAPROXY_SERVER: runtimeApi(two) })).items, [
+        'fail',
+        /dynamic servers$/,
+        /open, more/,
+        /HAPROXY_BACKEND/,
+      ]);
+    });
+
     it('names several backends with such slots, and takes HAPROXY_BACKEND for an answer', async () => {
       const config = { slots: 5, backends: [{ name: 'app' }, { name: 'shop' }] };
       await using haproxy = await startHaproxy({ version, config });
@@ -415,6 +457,23 @@ describe('the reading of haproxy.cfg', () => {
       found(lint(text, 100), expected);
     });
   }
+
+  it('knows what dynamic mode needs', () => {
+    const dynamic = (text: string) => lintHaproxyConfig('haproxy.cfg', text, undefined, 'dynamic');
+    const empty = good.replace(/^ *server-template.*$/m, '');
+    found(dynamic(good), ['fail', /^haproxy\.cfg$/, /no backend without servers/, /balance roundrobin/]);
+    found(dynamic(empty), ['warn', /^haproxy\.cfg:7$/, /default-server/, /HAPROXY_SERVER_PARAMETERS/]);
+    found(dynamic(empty.replace('leastconn', 'hdr(host)')), [
+      'fail',
+      /^haproxy\.cfg:8$/,
+      /balanced by hdr/,
+      /balance roundrobin/,
+    ]);
+    assert.deepEqual(
+      dynamic(empty.replace(/^ *default-server.*$/m, '')).map(({ status }) => status),
+      ['ok'],
+    );
+  });
 
   it('finds nothing that fails in the configurations of the examples', () => {
     const folder = join(import.meta.dirname, '../../examples/haproxy');

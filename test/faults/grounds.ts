@@ -15,7 +15,7 @@ export interface GroundsOptions {
   haproxys?: number;
   /** `-W`, for reloads. */
   masterWorker?: boolean;
-  /** Default 10. */
+  /** Default 10; 0: backends without a template, for agents in dynamic mode. */
   slots?: number;
   /** Names; default `app` alone. */
   backends?: readonly string[];

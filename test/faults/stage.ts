@@ -40,6 +40,12 @@ export interface WholeOptions {
 }
 
 const appPort = 8080;
+const dynamicMode = {
+  HAPROXY_MODE: 'dynamic',
+  HAPROXY_SERVER_PARAMETERS: 'check inter 500ms fall 2 rise 1 weight 100',
+};
+/** An empty value counts as not set. */
+const countOf = (slots: number): string => (slots === 0 ? '' : String(slots));
 const interpreters = { 'app.mjs': 'node', 'odd-app.mjs': 'node', 'quick-app.pl': 'perl' } as const;
 const backendLabel = 'berth.faults.backend';
 
@@ -77,7 +83,7 @@ export class Stage implements AsyncDisposable {
       // It does not see Docker: what it knows of the dead, it knows from agents and HAProxy.
       env: {
         HAPROXY_SERVER: serversOf(haproxys),
-        NODE_COUNT: String(slots),
+        NODE_COUNT: countOf(slots),
         DOCKER_HOST: `unix://${join(folder, 'no-docker.sock')}`,
       },
     });
@@ -101,7 +107,8 @@ export class Stage implements AsyncDisposable {
       env: {
         HAPROXY_SERVER: serversOf(this.haproxys),
         HAPROXY_BACKEND: backend,
-        NODE_COUNT: String(this.#grounds.slots),
+        NODE_COUNT: countOf(this.#grounds.slots),
+        ...(this.#grounds.slots === 0 ? dynamicMode : {}),
         BERTH_COORDINATOR: `ws://${address}:${port}/agent`,
         BERTH_TOKEN: this.#token,
         BERTH_SERVICE: backend,

@@ -79,6 +79,7 @@ export class Instance {
         {
           endpoint: endpointOf(haproxy),
           nodeCount: fleet.slots,
+          parameters: fleet.parameters,
           slotPrefix: 'node',
           backend: 'app',
           host: address,
@@ -179,13 +180,16 @@ export class Fleet implements AsyncDisposable {
   readonly audit: AuditEntry[] = [];
   /** Rounds of the keeper, by HAProxy. */
   readonly rounds = new Map<string, number>();
+  /** Of servers that are added; undefined: a template has the slots. */
+  readonly parameters: string | undefined;
   keeper: SlotKeeper | undefined;
   readonly #listeners = new Set<() => void>();
   #stopKeeper = async () => {};
 
-  constructor(haproxys: readonly Haproxy[], slots: number) {
+  constructor(haproxys: readonly Haproxy[], slots: number, parameters?: string) {
     this.haproxys = haproxys;
     this.slots = slots;
+    this.parameters = parameters;
   }
 
   get isKept(): boolean {
@@ -280,7 +284,12 @@ export class Fleet implements AsyncDisposable {
 
   /** Row 78's invariant, now; the empty text when it holds. */
   async fault(haproxy = this.haproxys[0]): Promise<string> {
-    const rows = slotsOf(await this.rows(haproxy), { backend: 'app', prefix: 'node', count: this.slots });
+    const rows = slotsOf(
+      await this.rows(haproxy),
+      this.parameters === undefined
+        ? { backend: 'app', prefix: 'node', count: this.slots }
+        : { backend: 'app', dynamic: true },
+    );
     const free = new Set(freeSlots(rows));
     const apps = new Map(
       this.instances

@@ -39,6 +39,10 @@ for (const version of haproxyVersions) {
       assert.equal(instance.registrations[0]?.report().state, 'none');
       instance.want('ready');
       await until(async () => isEnabled(await rowOf(fleet, 'node3')), { what: 'the slot is ready' });
+      // HAProxy shows it a moment before the agent knows that it has it.
+      await until(() => instance.registrations[0]?.report().state === 'ready', {
+        what: 'the agent knows it',
+      });
       assert.deepEqual(
         instance.events.map(({ event }) => event),
         ['slot.draining', 'slot.adopted', 'slot.ready'],

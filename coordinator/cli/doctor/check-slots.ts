@@ -2,6 +2,7 @@
 // The signs were read off HAProxy 2.6, 3.0 and 3.2: a template from an IP literal has no srv_fqdn; one with
 // `init-addr none` has 0x20 in srv_admin_state, one without `disabled` lacks 0x04; without `check` srv_check_state lacks 0x02.
 import { describeError, isBerthError } from '../../../shared/errors.ts';
+import { dynamicAlgorithms } from '../../../shared/haproxy/dynamic-servers.ts';
 import type { ProcessInfo, ServerRow, StatRow } from '../../../shared/haproxy/servers-state.ts';
 import {
   countTemplates,
@@ -12,6 +13,7 @@ import {
   sideBackend,
   slotsOf,
 } from '../../../shared/haproxy/slots.ts';
+import { checkDynamic, dynamicBackends } from './check-dynamic.ts';
 import { broken, doubtful, type Finding, fine } from './finding.ts';
 
 export interface SlotsWanted {
@@ -19,6 +21,8 @@ export interface SlotsWanted {
   prefix: string;
   /** NODE_COUNT; undefined when it was not given. */
   count: number | undefined;
+  /** HAPROXY_MODE; default `template`. */
+  mode?: 'template' | 'dynamic';
 }
 
 export interface HaproxySeen {
@@ -34,19 +38,25 @@ const noAddress = 0x20;
 const disabledInConfig = 0x04;
 const checkConfigured = 0x02;
 const clockToleranceSeconds = 5;
-/** Algorithms that take lock rows in the backend itself (HAPROXY.md, "Claiming"). */
-const dynamicAlgorithms = new Set(['roundrobin', 'leastconn', 'random']);
 
 /** `wall` is this machine's time in milliseconds. */
 export function checkSlots(seen: HaproxySeen, wanted: SlotsWanted, wall: number): Finding[] {
   const { name, info, rows, stats } = seen;
   const at = (what: string) => `haproxy ${name}: ${what}`;
-  const { templates, finding } = findSlots(at('slots'), rows, wanted);
-  return [
+  const general = [
     checkVersion(at('version'), info.version),
     checkLevel(at('access level'), seen.level),
     checkClock(at('clock'), info, wall),
+  ];
+  const added = dynamicBackends(rows);
+  const hasTemplates = wanted.count !== undefined || countTemplates(rows, wanted.prefix).size > 0;
+  if (wanted.mode === 'dynamic' || (added.length > 0 && !hasTemplates))
+    return [...general, ...checkDynamic(at, rows, stats, wanted.backend)];
+  const { templates, finding } = findSlots(at('slots'), rows, wanted);
+  return [
+    ...general,
     finding,
+    ...added.flatMap((backend) => checkDynamic(at, rows, stats, backend)),
     ...templates.flatMap((template) =>
       checkTemplate(at(`backend ${template.backend}`), template, rows, stats),
     ),

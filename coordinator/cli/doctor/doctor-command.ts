@@ -27,10 +27,10 @@ export async function runDoctor(options: DoctorOptions, env: Environment, output
     ...warnings.map((warning) => doubtful('configuration', warning, 'see docs/configuration.md')),
   ];
   if (options.haproxyConfig !== undefined)
-    findings.push(...lintFile(options.haproxyConfig, config?.nodeCount));
+    findings.push(...lintFile(options.haproxyConfig, config?.nodeCount, config?.mode));
   if (config !== undefined) {
-    const { backend, slotPrefix: prefix, nodeCount: count } = config;
-    findings.push(...(await checkHaproxys(config.haproxys, { backend, prefix, count })));
+    const { backend, slotPrefix: prefix, nodeCount: count, mode } = config;
+    findings.push(...(await checkHaproxys(config.haproxys, { backend, prefix, count, mode })));
     findings.push(await checkDatabase(config));
   }
   findings.push(...(await checkCoordinator(new ApiClient(apiOptions(options.url, env)))));
@@ -43,9 +43,13 @@ export async function runDoctor(options: DoctorOptions, env: Environment, output
   return findings.every(({ status }) => status !== 'fail');
 }
 
-function lintFile(path: string, count: number | undefined): Finding[] {
+function lintFile(
+  path: string,
+  count: number | undefined,
+  mode: 'template' | 'dynamic' | undefined,
+): Finding[] {
   try {
-    return lintHaproxyConfig(path, readFileSync(path, 'utf8'), count);
+    return lintHaproxyConfig(path, readFileSync(path, 'utf8'), count, mode);
   } catch (error) {
     return [
       broken(path, `it cannot be read: ${describeError(error)}`, 'give the path of a readable haproxy.cfg'),

@@ -1,47 +1,28 @@
 // Reads an haproxy.cfg for what goes wrong later and is accepted without a word (HAPROXY.md). Pure. It looks for known
 // traps, and leaves the grammar to `haproxy -c`.
 import { isIP } from 'node:net';
+import { dynamicAlgorithms } from '../../../shared/haproxy/dynamic-servers.ts';
 import { sideBackend } from '../../../shared/haproxy/slots.ts';
 import { broken, doubtful, type Finding, fine } from './finding.ts';
+import { lintDynamic } from './lint-dynamic.ts';
+import { algorithmOf, inherited, type Line, parseSections, type Section } from './parse-haproxy-config.ts';
 
-interface Line {
-  number: number;
-  words: string[];
-}
-
-interface Section {
-  kind: string;
-  name: string;
-  line: number;
-  lines: Line[];
-}
-
-const sectionKinds = new Set([
-  'global',
-  'defaults',
-  'frontend',
-  'backend',
-  'listen',
-  'peers',
-  'resolvers',
-  'userlist',
-  'cache',
-  'program',
-  'http-errors',
-  'ring',
-  'mailers',
-]);
-const dynamicAlgorithms = new Set(['roundrobin', 'leastconn', 'random']);
 const leastConnections = 100;
 
 /** `name` is the file's, for the findings; `count` is NODE_COUNT if it was given. */
-export function lintHaproxyConfig(name: string, text: string, count: number | undefined): Finding[] {
+export function lintHaproxyConfig(
+  name: string,
+  text: string,
+  count: number | undefined,
+  mode: 'template' | 'dynamic' = 'template',
+): Finding[] {
   const sections = parseSections(text);
   const findings = [
     ...lintSocket(name, sections),
     ...sections.flatMap((section) => lintTemplates(name, section, sections, count)),
   ];
-  if (!sections.some((section) => section.lines.some(({ words }) => words[0] === 'server-template'))) {
+  if (mode === 'dynamic') findings.push(...lintDynamic(name, sections));
+  else if (!sections.some((section) => section.lines.some(({ words }) => words[0] === 'server-template'))) {
     findings.push(
       broken(
         name,
@@ -51,24 +32,6 @@ export function lintHaproxyConfig(name: string, text: string, count: number | un
     );
   }
   return findings.length > 0 ? findings : [fine(name, 'none of the known traps')];
-}
-
-function parseSections(text: string): Section[] {
-  const sections: Section[] = [];
-  for (const [index, raw] of text.split('\n').entries()) {
-    const words = splitWords(raw);
-    const [kind] = words;
-    if (kind === undefined) continue;
-    if (sectionKinds.has(kind)) sections.push({ kind, name: words[1] ?? '', line: index + 1, lines: [] });
-    else sections.at(-1)?.lines.push({ number: index + 1, words });
-  }
-  return sections;
-}
-
-/** Words with quotes and comments as HAProxy has them; escapes are not looked into. */
-function splitWords(line: string): string[] {
-  const words = line.match(/#.*|(?:"[^"]*"|'[^']*'|[^\s"'#])+/g) ?? [];
-  return words.filter((word) => !word.startsWith('#')).map((word) => word.replaceAll(/["']/g, ''));
 }
 
 function lintSocket(name: string, sections: readonly Section[]): Finding[] {
@@ -145,27 +108,18 @@ function lintTemplates(
   const templates = section.lines.filter(({ words }) => words[0] === 'server-template');
   const findings = templates.flatMap((line) => lintTemplate(name, line, inherited(section, sections), count));
   const [first] = templates;
-  const balance = section.lines.find(({ words }) => words[0] === 'balance');
-  const algorithm = (balance?.words[1] ?? 'roundrobin').replace(/\(.*/, '');
+  const { algorithm, line } = algorithmOf(section);
   const hasSide = sections.some((other) => other.kind === 'backend' && other.name === sideBackend);
   if (first !== undefined && !dynamicAlgorithms.has(algorithm) && !hasSide) {
     findings.push(
       broken(
-        `${name}:${balance?.number ?? section.line}`,
+        `${name}:${line}`,
         `backend ${section.name} is balanced by ${algorithm}, which takes no lock rows, and there is no backend ${sideBackend}`,
         `add "backend ${sideBackend}" with "balance roundrobin"`,
       ),
     );
   }
   return findings;
-}
-
-/** The words of `default-server` that hold for a section: its own, and those of the defaults before it. */
-function inherited(section: Section, sections: readonly Section[]): string[] {
-  const defaults = sections.slice(0, sections.indexOf(section)).findLast(({ kind }) => kind === 'defaults');
-  return [...(defaults?.lines ?? []), ...section.lines]
-    .filter(({ words }) => words[0] === 'default-server')
-    .flatMap(({ words }) => words.slice(1));
 }
 
 function lintTemplate(
