@@ -20,13 +20,14 @@ export interface FarHost extends AsyncDisposable {
   loadImage(): Promise<void>;
 }
 
-export async function startFarHost(name = 'far'): Promise<FarHost> {
+export async function startFarHost(name = 'far', options: readonly string[] = []): Promise<FarHost> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-far-'));
   const { ca, cert, key, serverCert, serverKey } = await makeCertificates(folder);
   const address = `127.0.0.1:${await freePort()}`;
   const daemon = await startDaemon([
     ...['--host', `tcp://${address}`, '--tlsverify'],
     ...['--tlscacert', ca, '--tlscert', serverCert, '--tlskey', serverKey],
+    ...options,
   ]);
   return {
     daemon,
