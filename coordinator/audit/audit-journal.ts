@@ -3,7 +3,8 @@
 // A row is in the journal once its line has been written whole and synced. A line without its newline was never
 // acknowledged (the process died, or the disk was full), so it is cut off, when the file is opened and after a failed
 // append. The read position is not kept: after a crash rows are offered again from the start, and the database
-// knows which of them it has. The file is emptied when all of it has been taken.
+// knows which of them it has. The file is emptied when all of it has been taken. Whatever is asked of it is done one after
+// the other: rows are appended while a database that hangs has been offered others.
 import { mkdirSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -44,6 +45,7 @@ export class AuditJournal {
   #size = 0;
   /** Bytes that have been taken. */
   #taken = 0;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(path: string) {
     this.path = path;
@@ -59,7 +61,11 @@ export class AuditJournal {
   }
 
   /** Opens the file (again), and cuts off a torn last line. */
-  async open(): Promise<FileHandle> {
+  async open(): Promise<void> {
+    await this.#inTurn(() => this.#open());
+  }
+
+  async #open(): Promise<FileHandle> {
     if (this.#file !== undefined) return this.#file;
     mkdirSync(dirname(this.path), { recursive: true });
     const file = await open(this.path, 'a+', 0o600);
@@ -72,22 +78,30 @@ export class AuditJournal {
   }
 
   /** Appends all rows or none. */
-  async append(rows: readonly AuditRow[]): Promise<void> {
-    const file = await this.open();
+  append(rows: readonly AuditRow[]): Promise<void> {
+    return this.#inTurn(() => this.#append(rows));
+  }
+
+  async #append(rows: readonly AuditRow[]): Promise<void> {
+    const file = await this.#open();
     const bytes = Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     try {
       await file.appendFile(bytes);
       await file.datasync();
     } catch (error) {
-      await file.truncate(this.#size).catch(() => this.close());
+      await file.truncate(this.#size).catch(() => this.#close());
       throw error;
     }
     this.#size += bytes.length;
   }
 
   /** The next rows, at most `limit`, and what to call once they are safe elsewhere. */
-  async peek(limit: number): Promise<{ rows: AuditRow[]; taken: () => Promise<void> }> {
-    const file = await this.open();
+  peek(limit: number): Promise<{ rows: AuditRow[]; taken: () => Promise<void> }> {
+    return this.#inTurn(() => this.#peek(limit));
+  }
+
+  async #peek(limit: number): Promise<{ rows: AuditRow[]; taken: () => Promise<void> }> {
+    const file = await this.#open();
     const lines: Buffer[] = [];
     let end = this.#taken;
     for (let bytes = chunkBytes; lines.length === 0 && end < this.#size; bytes *= 2) {
@@ -102,14 +116,24 @@ export class AuditJournal {
         end = this.#taken + start;
       }
     }
-    return { rows: lines.flatMap(parseLine), taken: () => this.#take(end) };
+    return { rows: lines.flatMap(parseLine), taken: () => this.#inTurn(() => this.#take(end)) };
   }
 
   /** The next use opens it again, and mends it. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.#inTurn(() => this.#close());
+  }
+
+  async #close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   async #take(end: number): Promise<void> {

@@ -5,6 +5,7 @@
 //                    └─ journal not empty ────────────┴──► journal ──ok──► resolved
 //                                                             └─error─► stays in the queue, asked again
 //   journal ──► database, oldest first, asked again with a growing pause; empty: the direct way is open again
+//   while the database has not answered yet: queue ──► journal, a moment later
 //
 // INVARIANTS
 // 1. One loop; rows reach the database in the order of `push`.
@@ -22,6 +23,8 @@ import { insertAuditRows } from './audit-table.ts';
 import { GrowingPause } from './growing-pause.ts';
 
 const batchRows = 100;
+/** Rows are not in memory alone for longer than this while a database that hangs is waited for. */
+const patienceMs = 1000;
 
 export interface AuditStatus {
   /** Rows that are in memory only. */
@@ -165,25 +168,59 @@ export class AuditWriter {
   /** Moves one batch from the journal to the database. */
   async #replay(): Promise<boolean> {
     if (this.#journal.empty) return false;
-    return this.#attempt(this.#databasePause, async () => {
-      const { rows, taken } = await this.#journal.peek(batchRows);
-      await this.#insert(rows);
-      await taken();
-    });
+    return this.#beside(
+      this.#attempt(this.#databasePause, async () => {
+        const { rows, taken } = await this.#journal.peek(batchRows);
+        await this.#insert(rows);
+        await taken();
+      }),
+    );
   }
 
   /** Moves one batch from the queue to the database, or to the journal when that fails or is not empty. */
   async #write(): Promise<boolean> {
     const batch = this.#queue.slice(0, batchRows);
-    if (batch.length === 0) return false;
+    const [first] = batch;
+    if (first === undefined) return false;
+    if (this.#journal.empty) {
+      const rows = batch.map((queued) => queued.row);
+      const inserted = await this.#beside(
+        this.#attempt(this.#databasePause, () => this.#insert(rows, batch)),
+      );
+      // The journal has them, and offers them to the database again.
+      if (this.#queue[0] !== first) return true;
+      if (inserted) return this.#kept(batch);
+    }
+    return this.#journalise();
+  }
+
+  /** Moves one batch from the queue to the journal. */
+  async #journalise(): Promise<boolean> {
+    const batch = this.#queue.slice(0, batchRows);
     const rows = batch.map((queued) => queued.row);
-    const kept =
-      (this.#journal.empty && (await this.#attempt(this.#databasePause, () => this.#insert(rows, batch)))) ||
-      (await this.#attempt(this.#journalPause, () => this.#journal.append(rows)));
-    if (!kept) return false;
+    if (!(await this.#attempt(this.#journalPause, () => this.#journal.append(rows)))) return false;
+    return this.#kept(batch);
+  }
+
+  #kept(batch: readonly Queued[]): true {
     this.#queue.splice(0, batch.length);
     for (const queued of batch) queued.kept.resolve();
     return true;
+  }
+
+  /** Waits for the database; meanwhile, what is in the queue goes to the journal. */
+  async #beside(database: Promise<boolean>): Promise<boolean> {
+    let pending = true;
+    const answered = database.finally(() => {
+      pending = false;
+    });
+    while (pending) {
+      const nap = new AbortController();
+      await Promise.race([answered, this.#clock.sleep(patienceMs, nap.signal)]);
+      nap.abort();
+      while (pending && this.#queue.length > 0 && (await this.#journalise()));
+    }
+    return answered;
   }
 
   async #insert(rows: readonly AuditRow[], batch: readonly Queued[] = []): Promise<void> {

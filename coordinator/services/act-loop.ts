@@ -10,6 +10,7 @@ import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import type { Log } from '../../shared/log.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
+import { type Coming, type Creatable, type Creation, Creations, describeWait } from './creations.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetAgents } from './fleet-agents.ts';
 import type { Done, InstanceExecutor } from './instance-executor.ts';
@@ -22,7 +23,8 @@ import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
 import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
 import type { Services } from './services.ts';
 import { readSlotSessions } from './slot-sessions.ts';
-import { StepReporter } from './step-reporter.ts';
+import { type Act, StepReporter } from './step-reporter.ts';
+import { activeByHost, unknownPart, whyUnknown } from './unknown-hosts.ts';
 
 /** What a policy or a label says of how a service is to be acted on. */
 export interface ActRules {
@@ -49,9 +51,6 @@ export interface ActLoopParts {
   clock: Clock;
 }
 
-/** The two ways in which a creation has ended since a decision last asked. */
-export type Creation = 'failed' | 'succeeded';
-
 const leastGapMs = 20;
 /** An instance that should be out of traffic and does not say so is told again after this long. */
 const tellAgainMs = 1000;
@@ -65,15 +64,11 @@ const settledMs = 60_000;
 export class ActLoop {
   readonly #parts: ActLoopParts;
   readonly #reporter: StepReporter;
-  readonly #creations = new RetryBook();
+  readonly #creations = new Creations();
   readonly #starts = new RetryBook();
   /** Containers that Docker refused to start. */
   readonly #unstartable = new Set<string>();
-  /** Containers that were made and have not proved to work yet, with their service. */
-  readonly #unproven = new Map<string, string>();
   readonly #busy = new Map<string, { kind: InstanceStep['kind']; done: Promise<void> }>();
-  readonly #creating = new Map<string, { active: number; spare: number }>();
-  readonly #created = new Map<string, Creation>();
   readonly #told = new Map<string, number>();
   #memory: InstanceMemory = emptyMemory;
   #instances: ReadonlyMap<string, readonly ServiceInstance[]> = new Map();
@@ -101,9 +96,7 @@ export class ActLoop {
 
   /** How creating went since the last call; undefined when nothing was created. */
   takeCreation(service: string): Creation | undefined {
-    const creation = this.#created.get(service);
-    this.#created.delete(service);
-    return creation;
+    return this.#creations.take(service);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -156,8 +149,11 @@ export class ActLoop {
   #update(state: ServiceState, instances: readonly ServiceInstance[]): ServiceState {
     const { services, fleet, clock, wish } = this.#parts;
     const expired = expireState(state, clock.wall());
-    const current = withoutContainers(expired, (id) => fleet.fate(id) === 'gone');
-    const asked = wish(current, instances);
+    const present = withoutContainers(expired, (id) => fleet.fate(id) === 'gone');
+    const activeOn = activeByHost(state.activeOn, fleet.views(), instances);
+    const current = activeOn === state.activeOn ? present : { ...present, activeOn: { ...activeOn } };
+    const isOpen = whyUnknown(current, fleet.views()) !== undefined;
+    const asked = isOpen ? undefined : wish(current, instances);
     if (current === state && asked === undefined) return state;
     const wanted =
       asked === undefined ? {} : { wanted: asked.wanted, wantedBy: 'labels', wantedReason: asked.reason };
@@ -193,12 +189,12 @@ export class ActLoop {
     for (const instance of all) {
       this.#keepOut(instance);
       if (instance.serving && (instance.startAgeMs ?? 0) > settledMs) this.#starts.succeeded(instance.id);
-      this.#prove(instance);
+      if (!this.#busy.has(instance.id)) this.#creations.prove(instance, clock.monotonic());
     }
     const ids = new Set(all.map(({ id }) => id));
     this.#starts.keep(ids);
     for (const id of this.#unstartable) if (!ids.has(id)) this.#unstartable.delete(id);
-    for (const id of this.#unproven.keys()) if (fleet.fate(id) === 'gone') this.#unproven.delete(id);
+    this.#creations.forget((id) => fleet.fate(id) === 'gone');
   }
 
   /**
@@ -219,21 +215,6 @@ export class ActLoop {
     }
   }
 
-  /** A creation has succeeded only when what was made works: what ends before would be made again without end. */
-  #prove(instance: ServiceInstance): void {
-    const service = this.#unproven.get(instance.id);
-    if (service === undefined || this.#busy.has(instance.id)) return;
-    if (instance.serving || (isSpare(instance) && instance.registered)) this.#creations.succeeded(service);
-    else if (instance.state === 'exited' || instance.state === 'dead')
-      this.#creations.failed(
-        service,
-        `${instance.name} ended before it served`,
-        this.#parts.clock.monotonic(),
-      );
-    else return;
-    this.#unproven.delete(instance.id);
-  }
-
   #needsSessions(state: ServiceState): boolean {
     const wanted = state.override?.replicas ?? state.wanted;
     const instances = this.#instances.get(state.service) ?? [];
@@ -249,24 +230,14 @@ export class ActLoop {
     const { service } = state;
     const rule = rules(service);
     const now = clock.monotonic();
-    const unknown = fleet.views().filter((view) => !view.known);
-    if (
-      unknown.length > 0 &&
-      (unknown.length === fleet.views().length ||
-        instances.some(({ host }) => unknown.some((view) => view.host === host)))
-    ) {
-      // Unknown is not empty: what may still run there must not be made a second time.
-      return [
-        { kind: 'hold', reason: `Docker host ${unknown.map(({ host }) => host).join(', ')} does not answer` },
-      ];
-    }
     return planInstances({
       instances,
+      unknown: unknownPart(state.activeOn, fleet.views()),
       wanted,
       warm: wanted === 0 ? 0 : rule.warm,
       minAvailable: Math.min(wanted, rule.minAvailable(wanted)),
       busy: new Map([...this.#busy].map(([id, { kind }]) => [id, kind])),
-      creating: this.#creating.get(service) ?? { active: 0, spare: 0 },
+      creating: this.#creations.counts(service),
       creatable: this.#creatable(state, now),
       startWait: ({ id }) => {
         const waits = this.#starts.waits(id, now);
@@ -279,60 +250,65 @@ export class ActLoop {
     });
   }
 
-  #creatable(
-    { service, spec }: ServiceState,
-    now: number,
-  ): { possible: true } | { possible: false; why: string } {
+  #creatable({ service, spec }: ServiceState, now: number): Creatable {
     if (spec === null)
       return {
         possible: false,
         why: 'no instance of it has been seen healthy yet, so there is nothing to clone',
       };
-    const waits = this.#creations.waits(service, now);
-    if (waits === undefined) return { possible: true };
-    return { possible: false, why: describeWait(waits) };
+    return this.#creations.possible(service, this.#parts.fleet.views(), now);
   }
 
-  #launch(
-    step: Exclude<InstanceStep, { kind: 'hold' }>,
-    state: ServiceState,
-    instances: readonly ServiceInstance[],
-    signal: AbortSignal,
-  ): void {
-    const { executor } = this.#parts;
-    const { service } = state;
-    const key = step.kind === 'create' ? `create ${service} ${crypto.randomUUID()}` : step.id;
+  #launch(step: Act, state: ServiceState, instances: readonly ServiceInstance[], signal: AbortSignal): void {
+    const coming = step.kind === 'create' ? this.#place(state.service, step.spare) : undefined;
+    const key = step.kind === 'create' ? `create ${crypto.randomUUID()}` : step.id;
     const instance = step.kind === 'create' ? undefined : instances.find(({ id }) => id === step.id);
-    if (step.kind === 'create') this.#countCreation(service, step.spare, 1);
-    const running = executor
-      .run(step, state, instance, signal)
-      .then(
-        (done) => this.#succeeded(step, service, done),
-        (error: unknown) => {
-          if (!signal.aborted) this.#failed(step, service, error);
-        },
-      )
-      .finally(() => {
-        if (step.kind === 'create') this.#countCreation(service, step.spare, -1);
-        this.#busy.delete(key);
-        this.wake();
-      });
+    const host = coming?.host ?? instance?.host;
+    const running = this.#carryOut(step, state, { instance, host, coming }, signal).finally(() => {
+      if (coming !== undefined) this.#creations.end(coming);
+      this.#busy.delete(key);
+      this.wake();
+    });
     this.#busy.set(key, { kind: step.kind, done: running });
   }
 
-  #countCreation(service: string, spare: boolean, change: number): void {
-    const { active, spare: spares } = this.#creating.get(service) ?? { active: 0, spare: 0 };
-    this.#creating.set(
-      service,
-      spare ? { active, spare: spares + change } : { active: active + change, spare: spares },
-    );
+  /** Where a new instance is to be, in view of what else is being made; undefined when no host would take it now. */
+  #place(service: string, spare: boolean): Coming | undefined {
+    const { fleet, clock } = this.#parts;
+    const avoided = this.#creations.avoided(service, fleet.views(), clock.monotonic());
+    const host = fleet.chooseHost(service, this.#creations.hosts(service), avoided);
+    if (host === undefined) return undefined;
+    const coming = { service, host, spare };
+    this.#creations.begin(coming);
+    return coming;
   }
 
-  #succeeded(step: Exclude<InstanceStep, { kind: 'hold' }>, service: string, done: Done): void {
-    if (step.kind === 'create') {
-      this.#unproven.set(done.container, service);
-      this.#created.set(service, 'succeeded');
+  /**
+   * Ends only when Docker's listing shows what was done: the next plan is then made from what is, not from what was
+   * (AUTOSCALING.md, 25). On a host that has gone away meanwhile that takes until it is back.
+   */
+  async #carryOut(
+    step: Act,
+    state: ServiceState,
+    on: { instance: ServiceInstance | undefined; host: string | undefined; coming: Coming | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { executor, fleet } = this.#parts;
+    let done: Done;
+    try {
+      done = await executor.run(step, state, on, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#failed(step, state.service, on, error);
+      return;
     }
+    this.#succeeded(step, state.service, on.coming, done);
+    if (step.kind === 'drain' || step.kind === 'undrain') return;
+    // It rejects at the end of this loop alone.
+    await fleet.lookAgain(done.host, signal).catch(() => undefined);
+  }
+
+  #succeeded(step: Act, service: string, coming: Coming | undefined, done: Done): void {
+    if (coming !== undefined) this.#creations.made(coming, done.container);
     // Each start counts against the next one until it has served for a while: that is what a crash loop looks like.
     if (step.kind === 'start' || step.kind === 'create') {
       this.#starts.failed(done.container, 'it ended soon after its start', this.#parts.clock.monotonic());
@@ -341,19 +317,19 @@ export class ActLoop {
     this.#reporter.done(step, service, done);
   }
 
-  #failed(step: Exclude<InstanceStep, { kind: 'hold' }>, service: string, error: unknown): void {
+  #failed(
+    step: Act,
+    service: string,
+    { host, coming }: { host: string | undefined; coming: Coming | undefined },
+    error: unknown,
+  ): void {
     const now = this.#parts.clock.monotonic();
     const why = describeError(error);
-    if (step.kind === 'create') {
-      this.#creations.failed(service, why, now);
-      this.#created.set(service, 'failed');
-    } else if (step.kind === 'start') {
+    if (coming !== undefined) this.#creations.failed(coming, why, now);
+    else if (step.kind === 'start') {
       this.#starts.failed(step.id, why, now);
       this.#unstartable.add(step.id);
     }
-    this.#reporter.failed(step, service, error);
+    this.#reporter.failed(step, service, host, error);
   }
 }
-
-const describeWait = ({ reason, forMs }: { reason: string; forMs: number }): string =>
-  `the last try failed (${reason}); the next one is in ${Math.ceil(forMs / 1000)} s`;

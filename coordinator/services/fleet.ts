@@ -70,17 +70,33 @@ export class Fleet {
     };
   }
 
-  /** A look at `host` that begins after this call: what was just done is in it. */
+  /**
+   * Resolves when a listing of `host` that began after this call is in: what was just done shows in it. While the host
+   * does not answer that is not so.
+   */
   async lookAgain(host: string, signal: AbortSignal): Promise<void> {
-    await this.#hosts.get(host)?.observer.lookAgain(signal);
+    const observer = this.#hosts.get(host)?.observer;
+    if (observer === undefined || (await observer.lookAgain(signal)).known) return;
+    const back = Promise.withResolvers<void>();
+    const onAbort = () => back.reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const end = observer.onChange(({ known }) => {
+      if (known) back.resolve();
+    });
+    try {
+      if (!observer.view().known) await back.promise;
+    } finally {
+      end();
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   /**
    * For a new instance: the host that is known and has the fewest instances of the service, then the fewest at all.
-   * `coming`: hosts on which one of the service is being made, once for each.
+   * `coming`: hosts on which one of the service is being made, once for each. `avoided`: hosts that are out of question.
    */
-  chooseHost(service: string, coming: readonly string[] = []): string | undefined {
-    const candidates = this.views().filter(({ known }) => known);
+  chooseHost(service: string, coming: readonly string[], avoided: ReadonlySet<string>): string | undefined {
+    const candidates = this.views().filter(({ known, host }) => known && !avoided.has(host));
     const count = (view: HostObservation, of?: string) =>
       view.instances.filter((each) => each.state === 'running' && (of === undefined || each.service === of))
         .length + coming.filter((host) => host === view.host).length;

@@ -1,5 +1,4 @@
-// Carries out one instance step, and ends only when Docker's listing shows what was done: the next plan is then made
-// from what is, not from what was (AUTOSCALING.md, 25).
+// Carries out one instance step.
 import type { Clock } from '../../shared/clock.ts';
 import { BerthError } from '../../shared/errors.ts';
 import { labels } from '../../shared/labels.ts';
@@ -42,29 +41,29 @@ type On<K extends InstanceStep['kind']> = Extract<InstanceStep, { kind: K }>;
 
 export class InstanceExecutor {
   readonly #parts: ExecutorParts;
-  /** Instances that are being made and need not be listed yet. */
-  readonly #coming = new Set<{ service: string; host: string }>();
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
   }
 
   /**
+   * `target`: the instance that the step is on, or the host on which one is to be made.
    * @throws BerthError `docker.…` when the engine refused or did not answer; what was half done is found and finished
    *   by the next plan
    */
   async run(
     step: Exclude<InstanceStep, { kind: 'hold' }>,
     state: ServiceState,
-    instance: ServiceInstance | undefined,
+    target: { instance: ServiceInstance | undefined; host: string | undefined },
     signal: AbortSignal,
   ): Promise<Done> {
-    const { boundary, fleet } = this.#parts;
+    const { boundary } = this.#parts;
     boundary(`${step.kind}.before`);
-    if (step.kind === 'create') return this.#place(step, state, signal);
-    const done = await this.#change(step, state.service, required(instance), signal);
+    const done =
+      step.kind === 'create'
+        ? await this.#create(step, state, target.host, signal)
+        : await this.#change(step, state.service, required(target.instance), signal);
     boundary(`${step.kind}.after`);
-    if (step.kind !== 'drain' && step.kind !== 'undrain') await fleet.lookAgain(done.host, signal);
     return done;
   }
 
@@ -129,32 +128,14 @@ export class InstanceExecutor {
     if (step.remove) await client.remove(instance.id, {}, signal).catch(unless(isNotFound));
   }
 
-  /** Creates on a host that is chosen in view of what else is being created. */
-  async #place(step: On<'create'>, state: ServiceState, signal: AbortSignal): Promise<Done> {
-    const { fleet, boundary } = this.#parts;
-    const { service } = state;
-    const taken = [...this.#coming].filter((each) => each.service === service).map(({ host }) => host);
-    const host = fleet.chooseHost(service, taken);
-    if (host === undefined) throw new BerthError('docker.unavailable', 'no Docker host answers');
-    const place = { service, host };
-    this.#coming.add(place);
-    try {
-      const done = await this.#create(step, state, host, signal);
-      boundary('create.after');
-      await fleet.lookAgain(host, signal);
-      return done;
-    } finally {
-      this.#coming.delete(place);
-    }
-  }
-
   async #create(
     step: On<'create'>,
     { service, spec }: ServiceState,
-    host: string,
+    host: string | undefined,
     signal: AbortSignal,
   ): Promise<Done> {
     const { log, services, boundary } = this.#parts;
+    if (host === undefined) throw new BerthError('docker.unavailable', 'no Docker host answers');
     if (spec === null)
       throw new BerthError('docker.not-cloneable', `there is no spec of ${service}`, {
         hint: 'run one instance of it by hand',

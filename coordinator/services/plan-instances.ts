@@ -7,6 +7,10 @@
 //
 // An instance that is wanted again while it drains is put back: each round asks anew.
 // Unhealthy instances do not count, so that a replacement comes first; the sick one is then one too many.
+//
+// A Docker host that does not answer is unknown, not empty. Its instances count as they were last known when it is asked
+// whether more are missing, so that none is made twice; and not at all when it is asked whether some are too many, so
+// that nothing is taken away on the word of a host that may be dead. On them no step is planned.
 import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
 import {
   isActive,
@@ -16,6 +20,7 @@ import {
   isUnhealthy,
   type ServiceInstance,
 } from './service-instance.ts';
+import { formatUnknown, type UnknownPart } from './unknown-hosts.ts';
 
 export interface StartWait {
   why: string;
@@ -24,7 +29,9 @@ export interface StartWait {
 }
 
 export interface ServicePlanning {
+  /** Also those on hosts that do not answer, as they were last known. */
   instances: readonly ServiceInstance[];
+  unknown: UnknownPart;
   /** How many should serve. */
   wanted: number;
   /** How many spares should be kept paused beside them. */
@@ -55,8 +62,11 @@ const slotWaitMs = 3000;
 const massFailureShare = 0.5;
 
 export function planInstances(planning: ServicePlanning): InstanceStep[] {
-  const { wanted, busy, creating, unhealthyAfterMs } = planning;
-  const instances = planning.instances.filter((instance) => !instance.byOperator);
+  const { wanted, busy, creating, unhealthyAfterMs, unknown } = planning;
+  const all = planning.instances.filter((instance) => !instance.byOperator);
+  const away = all.filter(({ host }) => unknown.hosts.has(host));
+  const awayActive = away.filter(isActive).length + unknown.unlisted;
+  const instances = all.filter((instance) => !away.includes(instance));
   const active = instances.filter(isActive);
   // Being drained or stopped, which does not show in them yet.
   const leaving = active.filter(({ id }) => isLeaving(busy.get(id)));
@@ -66,7 +76,7 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
   const massFailure = sick.length > 1 && sick.length > active.length * massFailureShare;
   // One replacement at a time: what makes one sick may make its successor sick as well.
   const replaced = massFailure ? 0 : Math.min(1, sick.length);
-  const coming = active.length + creating.active;
+  const coming = active.length + awayActive + creating.active;
   const steps: InstanceStep[] = [];
   if (massFailure) {
     steps.push({
@@ -74,14 +84,19 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
       reason: `${sick.length} of ${active.length} instances are unhealthy at once: none is replaced`,
     });
   }
-  const missing = wanted + replaced - coming - busyReturning(instances, busy);
+  const missing = wanted + replaced - coming - busyReturning(all, busy);
   if (missing > 0) steps.push(...planUp(planning, instances, missing, replaced > 0 && coming >= wanted));
   // A replacement is one above the wanted number until the sick one is gone, and that goes only when the new one serves.
   const surplus =
     active.length - leaving.length - wanted - (replaced > 0 && !serves(active, wanted) ? replaced : 0);
   if (surplus > 0 && missing <= 0) steps.push(...planDrains(planning, active, surplus));
-  steps.push(...planSpares(planning, instances, Math.max(0, missing)));
+  const awaySpares = away.filter(isSpare).length;
+  steps.push(...planSpares(planning, instances, Math.max(0, missing), awaySpares));
   steps.push(...planStopped(planning, instances, wanted));
+  if (away.length + unknown.unlisted > 0) {
+    const tooMany = Math.min(awayActive, active.length - leaving.length + awayActive - wanted - replaced);
+    steps.push({ kind: 'hold', reason: formatUnknown(unknown, awayActive + awaySpares, tooMany) });
+  }
   return steps;
 }
 
@@ -188,6 +203,7 @@ function planSpares(
   planning: ServicePlanning,
   instances: readonly ServiceInstance[],
   returning: number,
+  awaySpares: number,
 ): InstanceStep[] {
   const { busy, warm, creating, creatable, drainDeadlineMs } = planning;
   const spares = instances.filter((instance) => isSpare(instance) && !busy.has(instance.id));
@@ -225,7 +241,7 @@ function planSpares(
       reason: `${warm} kept warm`,
     });
   }
-  const lacking = returning > 0 ? 0 : room - creating.spare;
+  const lacking = returning > 0 ? 0 : room - creating.spare - awaySpares;
   if (lacking > 0 && creatable.possible) {
     steps.push(
       ...Array.from(

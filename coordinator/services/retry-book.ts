@@ -1,6 +1,6 @@
 // When something that failed may be tried again: 1, 2, 4 … 300 s, reset by success (AUTOSCALING.md, 9). One book for the
-// creations of each service, one for the starts of each container, so that neither a missing image nor a crash loop
-// becomes a hot loop.
+// creations of each service on each host, one for the starts of each container, so that neither a missing image nor a
+// crash loop becomes a hot loop. Tries that were under way beside each other fail as one.
 const firstMs = 1000;
 const mostMs = 300_000;
 
@@ -14,7 +14,12 @@ export class RetryBook {
   readonly #entries = new Map<string, Entry>();
 
   failed(key: string, reason: string, now: number): void {
-    const failures = (this.#entries.get(key)?.failures ?? 0) + 1;
+    const before = this.#entries.get(key);
+    if (before !== undefined && before.until > now) {
+      before.reason = reason;
+      return;
+    }
+    const failures = (before?.failures ?? 0) + 1;
     const until = now + Math.min(mostMs, firstMs * 2 ** (failures - 1));
     this.#entries.set(key, { failures, until, reason });
   }

@@ -19,6 +19,7 @@ import type { Acting } from './acting.ts';
 import { DecisionLog } from './decision-log.ts';
 import { PolicyLoop, type PolicyLoopParts } from './policy-loop.ts';
 import { isActive } from './service-instance.ts';
+import { whyUnknown } from './unknown-hosts.ts';
 
 export interface ScalingParts {
   policyFile: string | undefined;
@@ -271,12 +272,8 @@ export class Scaling {
   #instances(service: string): ReturnType<PolicyLoopParts['instances']> {
     const { acting } = this.#parts;
     if (acting.fleet.empty) return { known: false, why: 'no Docker Engine is configured or found' };
-    const unknown = acting.fleet.views().filter(({ known }) => !known);
-    if (unknown.length > 0)
-      return {
-        known: false,
-        why: `Docker host ${unknown.map(({ host }) => host).join(', ')} does not answer`,
-      };
+    const why = whyUnknown(acting.services.get(service), acting.fleet.views());
+    if (why !== undefined) return { known: false, why };
     return { known: true, instances: acting.loop.instances().get(service) ?? [] };
   }
 

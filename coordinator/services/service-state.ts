@@ -25,6 +25,11 @@ export const serviceStateSchema = z.object({
    * start or are paused.
    */
   spares: z.array(z.string()).default([]),
+  /**
+   * How many of its instances each Docker host had when it last answered: of a host that does not answer when a
+   * coordinator starts, this is all that is known.
+   */
+  activeOn: z.record(z.string(), z.int()).default({}),
 });
 export type ServiceState = z.infer<typeof serviceStateSchema>;
 
@@ -39,6 +44,7 @@ export function newService(service: string): ServiceState {
     pause: null,
     byOperator: [],
     spares: [],
+    activeOn: {},
   };
 }
 

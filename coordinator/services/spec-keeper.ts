@@ -8,6 +8,7 @@ import { readSpec } from '../targets/docker/spec.ts';
 import type { Fleet } from './fleet.ts';
 import type { ServiceInstance } from './service-instance.ts';
 import type { Services } from './services.ts';
+import { unknownPart } from './unknown-hosts.ts';
 
 /** An instance is read again after this long: its limits may have been changed with `docker update`. */
 const againMs = 60_000;
@@ -30,10 +31,11 @@ export class SpecKeeper {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, instances } = this.#parts;
+    const { clock, instances, fleet } = this.#parts;
     while (!signal.aborted) {
       for (const [service, present] of instances()) {
-        const model = chooseModel(present);
+        const away = unknownPart({}, fleet.views()).hosts;
+        const model = chooseModel(present.filter(({ host }) => !away.has(host)));
         if (model !== undefined && this.#isDue(service, model)) await this.#readSpec(service, model, signal);
       }
       await clock.sleep(everyMs, signal);

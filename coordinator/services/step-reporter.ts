@@ -42,10 +42,13 @@ export class StepReporter {
     });
   }
 
-  failed(step: Act, service: string, error: unknown): void {
+  failed(step: Act, service: string, host: string | undefined, error: unknown): void {
     const code = isBerthError(error) ? error.code : undefined;
-    const about = 'id' in step ? { container: step.id } : {};
-    const name = 'name' in step ? `${step.name}: ` : '';
+    const about = {
+      ...('id' in step ? { container: step.id } : {}),
+      ...(host === undefined ? {} : { host }),
+    };
+    const name = 'name' in step ? `${step.name}: ` : host === undefined ? '' : `on ${host}: `;
     const reason = `${name}${step.reason}; ${describeError(error)}`;
     this.#say({
       event: events[step.kind],

@@ -38,10 +38,14 @@ export class Store {
     return this.#failure;
   }
 
-  /** @throws BerthError `database.unavailable` */
-  async use<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  /** `isLate`: the deadline has passed, and the caller was told that it failed. @throws BerthError `database.unavailable` */
+  async use<T>(work: (db: Kysely<Tables>, isLate: () => boolean) => Promise<T>): Promise<T> {
+    let late = false;
     try {
-      const value = await withDeadline(this.#migrateThen(work), this.#deadlineMs);
+      const working = this.#migrateThen((db) => work(db, () => late));
+      const value = await withDeadline(working, this.#deadlineMs, () => {
+        late = true;
+      });
       this.#failure = undefined;
       return value;
     } catch (error) {
@@ -51,9 +55,19 @@ export class Store {
     }
   }
 
-  /** All of `work` or nothing of it. @throws BerthError `database.unavailable` */
+  /**
+   * All of `work` or nothing of it. Should a database that hung go on after the deadline, `work` is rolled back: its caller
+   * was told that it failed and may have written something newer since.
+   * @throws BerthError `database.unavailable`
+   */
   async transaction<T>(work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
-    return this.use((db) => db.transaction().execute(work));
+    return this.use((db, isLate) =>
+      db.transaction().execute(async (transaction) => {
+        const value = await work(transaction);
+        if (isLate()) throw new Error('it came after the deadline');
+        return value;
+      }),
+    );
   }
 
   /** Asks the database for anything, so that `failure` is fresh when nothing else uses it. */
@@ -88,9 +102,12 @@ async function migrate(db: Kysely<Tables>): Promise<void> {
   if (error !== undefined) throw error;
 }
 
-async function withDeadline<T>(work: Promise<T>, ms: number): Promise<T> {
+async function withDeadline<T>(work: Promise<T>, ms: number, onLate: () => void): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  const timer = setTimeout(() => {
+    onLate();
+    reject(new Error(`no answer within ${ms} ms`));
+  }, ms);
   try {
     return await Promise.race([work, promise]);
   } finally {

@@ -16,6 +16,12 @@ export interface AuditItem {
   at: string;
 }
 
+export interface ReadinessItem {
+  name: string;
+  status: 'ok' | 'failed';
+  reason: string;
+}
+
 export interface CoordinatorOptions {
   address: string;
   folder: string;
@@ -90,6 +96,12 @@ export class Coordinator {
 
   read<T>(path: string): Promise<T> {
     return this.write('GET', path);
+  }
+
+  /** What `/readyz` answers, whether or not all is well. */
+  async readiness(): Promise<ReadinessItem[]> {
+    const { checks }: { checks: ReadinessItem[] } = await (await this.#ask('GET', '/readyz')).json();
+    return checks;
   }
 
   /** A call of the API, its answer as JSON. */

@@ -31,6 +31,7 @@ function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInsta
 
 const planning = (over: Partial<ServicePlanning>): ServicePlanning => ({
   instances: [],
+  unknown: { hosts: new Set(), unlisted: 0 },
   wanted: 1,
   warm: 0,
   minAvailable: 0,

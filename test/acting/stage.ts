@@ -4,7 +4,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Container, type DockerEngine, dockerEngine, type Network } from '../bench/docker.ts';
+import { type DockerEngine, dockerEngine, type Network } from '../bench/docker.ts';
 import { type Haproxy, startHaproxy } from '../bench/haproxy.ts';
 import { baseImage, ensureBaseImage } from '../bench/images.ts';
 import { until } from '../bench/wait.ts';
@@ -19,6 +19,13 @@ export interface StageOptions {
   /** Text of the policy file; the service is called `$SERVICE` in it. */
   policies?: string;
   env?: Readonly<Record<string, string>>;
+  /** Engines beside the bench's whose containers are listed as well. */
+  further?: readonly Cli[];
+}
+
+/** Runs the Docker CLI against an engine. */
+export interface Cli {
+  run(args: readonly string[]): Promise<string>;
 }
 
 export interface AppOptions {
@@ -29,6 +36,8 @@ export interface AppOptions {
   /** Default: the agent with the app. */
   command?: readonly string[];
   service?: string;
+  /** The engine that runs it; default the bench's. */
+  on?: Cli;
 }
 
 export interface ServiceView {
@@ -80,6 +89,7 @@ export class Stage implements AsyncDisposable {
   readonly service: string;
   readonly policyFile: string;
   readonly #slots: number;
+  readonly #engines: readonly Cli[];
   #started = 0;
 
   private constructor(
@@ -88,7 +98,9 @@ export class Stage implements AsyncDisposable {
       'engine' | 'network' | 'haproxy' | 'coordinator' | 'folder' | 'service' | 'policyFile'
     >,
     slots: number,
+    further: readonly Cli[],
   ) {
+    this.#engines = [parts.engine, ...further];
     this.engine = parts.engine;
     this.network = parts.network;
     this.haproxy = parts.haproxy;
@@ -107,7 +119,7 @@ export class Stage implements AsyncDisposable {
     const engine = await dockerEngine();
     await ensureBaseImage(engine);
     const network = await engine.network(service);
-    const { slots = 10, maxconn, policies } = options;
+    const { slots = 10, maxconn, policies, further = [] } = options;
     const haproxy = await startHaproxy({
       version: '3.2',
       address: network.gateway,
@@ -134,28 +146,32 @@ export class Stage implements AsyncDisposable {
         ...options.env,
       },
     });
-    const stage = new Stage({ engine, network, haproxy, coordinator, folder, service, policyFile }, slots);
+    const parts = { engine, network, haproxy, coordinator, folder, service, policyFile };
+    const stage = new Stage(parts, slots, further);
     await coordinator.start();
     return stage;
   }
 
-  /** Starts a container of the service; resolves when Docker has started it. */
-  app(options: AppOptions = {}): Promise<Container> {
+  /** Starts a container of the service; resolves, with its id, when Docker has started it. */
+  async app(options: AppOptions = {}): Promise<string> {
     this.#started += 1;
-    const { labels = {}, env = {}, service = this.service } = options;
-    return this.engine.start({
-      image: baseImage,
-      network: this.network.name,
-      name: `${service}-${this.#started}`,
-      env: { ...this.agentEnv(service), ...env },
-      labels: { 'berth.service': service, ...labels },
-      options: ['--init', '-v', `${join(this.folder, 'mount')}:/berth:ro`, ...(options.options ?? [])],
-      command: options.command ?? ['node', '/berth/agent.cjs', '--', 'node', '/berth/app.mjs'],
-    });
+    const { labels = {}, env = {}, service = this.service, on = this.engine } = options;
+    const words = (option: string, of: Readonly<Record<string, string>>) =>
+      Object.entries(of).flatMap(([key, value]) => [option, `${key}=${value}`]);
+    const id = await on.run([
+      ...['run', '-d', ...this.engine.label, '--init', '--name', `${service}-${this.#started}`],
+      ...['--network', this.network.name, '-v', `${join(this.folder, 'mount')}:/berth:ro`],
+      ...words('--env', { ...this.agentEnv(service), ...env }),
+      ...words('--label', { 'berth.service': service, ...labels }),
+      ...(options.options ?? []),
+      baseImage,
+      ...(options.command ?? ['node', '/berth/agent.cjs', '--', 'node', '/berth/app.mjs']),
+    ]);
+    return id.trim();
   }
 
   /** Starts `count` containers and waits until they serve. */
-  async apps(count: number, options: AppOptions = {}): Promise<Container[]> {
+  async apps(count: number, options: AppOptions = {}): Promise<string[]> {
     const made = await Promise.all(Array.from({ length: count }, () => this.app(options)));
     await this.serving(count, options.service);
     // From here on more can be made.
@@ -180,19 +196,25 @@ export class Stage implements AsyncDisposable {
     return this.coordinator.read<ServiceView>(`/api/v1/services/${service}`);
   }
 
-  /** Containers of the service as Docker itself lists them, the stopped ones too. */
-  async containers(service = this.service): Promise<Listed[]> {
-    const text = await this.engine.run([
+  /** Containers of the service as Docker itself lists them, the stopped ones too, on all engines. */
+  async containers(service = this.service, engines = this.#engines): Promise<Listed[]> {
+    const words = [
       ...['ps', '-a', '--no-trunc', '--filter', `label=berth.service=${service}`],
       ...['--format', '{{.ID}} {{.Names}} {{.State}}'],
-    ]);
-    return text
-      .split('\n')
+    ];
+    return (await Promise.all(engines.map((engine) => engine.run(words))))
+      .flatMap((text) => text.split('\n'))
       .filter((line) => line !== '')
       .map((line) => {
         const [id = '', name = '', state = ''] = line.split(' ');
         return { id, name, state };
       });
+  }
+
+  /** A container's address on the bench's engine. */
+  async addressOf(id: string): Promise<string> {
+    const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+    return (await this.engine.run(['inspect', '-f', format, id])).trim();
   }
 
   /** Slots of HAProxy that take traffic, `address:port`, and what claims have left behind. */

@@ -4,7 +4,7 @@ import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensurePackages } from './packages.ts';
-import { type Running, runProcess, startProcess } from './processes.ts';
+import { type Running, runProcess, signalTree, startProcess } from './processes.ts';
 import { freePort, until } from './wait.ts';
 
 export interface Postgres extends AsyncDisposable {
@@ -21,6 +21,9 @@ export interface Postgres extends AsyncDisposable {
   sql(statements: string): Promise<string>;
   /** Ends it; the data stay for `start`. */
   kill(signal?: NodeJS.Signals): Promise<void>;
+  /** It hangs, all its processes stopped, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
   /** Starts it again after `kill`, on the same port. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -117,6 +120,8 @@ export async function startPostgres({ args = [] }: { args?: readonly string[] } 
     },
     sql: (statements) => client(statements, database),
     kill,
+    freeze: () => signalTree(required().pid, 'SIGSTOP'),
+    thaw: () => signalTree(required().pid, 'SIGCONT'),
     start,
     stop,
     [Symbol.asyncDispose]: stop,

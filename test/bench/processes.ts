@@ -145,6 +145,17 @@ export async function runProcess(
   throw new Error(`${name}: ${end}\n${running.output().slice(-4000)}`);
 }
 
+/** Sends a signal to a process and all its descendants, parents first; those that have just ended are passed over. */
+export function signalTree(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    return;
+  }
+  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  for (const child of pids.filter((each) => statOf(each)?.parent === pid)) signalTree(child, signal);
+}
+
 /** True while a process with this id runs. */
 export function isAlive(pid: number): boolean {
   return statOf(pid) !== undefined;
@@ -155,12 +166,12 @@ function isGroupAlive(leader: number): boolean {
 }
 
 /** Undefined also for a zombie: it has ended, however long its parent takes to notice. */
-function statOf(pid: number): { readonly group: number } | undefined {
+function statOf(pid: number): { readonly group: number; readonly parent: number } | undefined {
   try {
     // pid (command) state parent group …; the command may hold spaces and parentheses.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' || state === 'X' ? undefined : { group: Number(group) };
+    const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' || state === 'X' ? undefined : { group: Number(group), parent: Number(parent) };
   } catch {
     return undefined;
   }

@@ -54,7 +54,7 @@ async function plainStart(stage: Stage): Promise<number> {
     env: { HAPROXY_SERVER: '', BERTH_COORDINATOR: '' },
     command: ['node', '/berth/app.mjs'],
   });
-  const url = `http://${await container.address()}:8080/`;
+  const url = `http://${await stage.addressOf(container)}:8080/`;
   await until(async () => (await fetch(url)).ok, { what: 'the app answers', everyMs: 5 });
   return performance.now() - started;
 }

@@ -19,6 +19,8 @@ import { memoryLog } from './memory-log.ts';
 interface Server {
   urlWithPassword: string;
   kill(): Promise<void>;
+  freeze(): void;
+  thaw(): void;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -29,8 +31,8 @@ const servers: Record<string, () => Promise<Server>> = {
   PostgreSQL: () => startPostgres({ args: ['-c', 'synchronous_commit=on'] }),
 };
 
-async function open(t: TestContext, url: string, folder: string) {
-  const store = await openStore(parseDatabaseUrl(url));
+async function open(t: TestContext, url: string, folder: string, deadlineMs?: number) {
+  const store = await openStore(parseDatabaseUrl(url), deadlineMs);
   const log = memoryLog();
   const clock = systemClock;
   const audit = new Audit({ store, journal: new AuditJournal(join(folder, 'journal.jsonl')), log, clock });
@@ -193,6 +195,70 @@ for (const [name, startServer] of Object.entries(servers)) {
       const next = await open(t, server.urlWithPassword, temporaryFolder(t, 'berth-store-'));
       await next.saver.load();
       assert.notEqual(next.registry.get('late'), undefined);
+    });
+
+    it('hangs: rows do not wait for it in memory, and arrive once, in order', async (t) => {
+      const folder = temporaryFolder(t, 'berth-store-');
+      // So long that only the journal can keep a row in the time of this test.
+      const { audit, store } = await open(t, server.urlWithPassword, folder, 600_000);
+      await audit.record(entry('hang', 0));
+      server.freeze();
+      t.after(() => server.thaw());
+      for (const value of [1, 2, 3]) await audit.record(entry('hang', value));
+      assert.ok(audit.status().journalledBytes > 0);
+      assert.equal(store.failure, undefined, 'the database has not been given up');
+      server.thaw();
+      audit.record(entry('hang', 4));
+      await eventually(
+        'nothing waits',
+        () => audit.status().journalledBytes === 0 && audit.status().queued === 0,
+        30_000,
+      );
+      assert.deepEqual(
+        (await allRows(audit, { service: 'hang' })).map((row) => row.value),
+        upTo(5),
+      );
+    });
+
+    it('hangs, and goes on with what was given up: that is undone, so that the newer stays', async (t) => {
+      const { store } = await open(t, server.urlWithPassword, temporaryFolder(t, 'berth-store-'), 1000);
+      const given = { service: 'late', updated_at: 1 };
+      const begun = Promise.withResolvers<void>();
+      const goOn = Promise.withResolvers<void>();
+      const ended = Promise.withResolvers<void>();
+      const late = store.transaction(async (db) => {
+        await db
+          .insertInto('services')
+          .values({ ...given, state: 'old' })
+          .execute();
+        begun.resolve();
+        await goOn.promise;
+        ended.resolve();
+      });
+      await begun.promise;
+      server.freeze();
+      t.after(() => server.thaw());
+      await assert.rejects(late, (error) => isBerthError(error, 'database.unavailable'));
+      server.thaw();
+      goOn.resolve();
+      await ended.promise;
+      const states = async () =>
+        (
+          await store.use((db) =>
+            db.selectFrom('services').select('state').where('service', '=', 'late').execute(),
+          )
+        ).map(({ state }) => state);
+      // It holds the row until it is undone or not.
+      await eventually('the newer one can be written', async () => {
+        await store.transaction((db) =>
+          db
+            .insertInto('services')
+            .values({ ...given, state: 'new' })
+            .execute(),
+        );
+        return true;
+      });
+      assert.deepEqual(await states(), ['new']);
     });
 
     it('says what is wrong without its password', async (t) => {

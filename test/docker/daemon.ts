@@ -13,12 +13,14 @@ export interface Daemon extends AsyncDisposable {
   readonly socketPath: string;
   /** Runs the Docker CLI against it. */
   run(args: readonly string[]): Promise<string>;
-  /** Starts it again after `stop` or `kill`, with what it had. */
-  start(): Promise<void>;
+  /** Starts it again after `stop` or `kill`, with what it had; `more`: further options from now on. */
+  start(more?: readonly string[]): Promise<void>;
   /** SIGTERM: in order. Its containers end with it. */
   stop(): Promise<void>;
   /** SIGKILL. Its containers go on. */
   kill(): Promise<void>;
+  /** To the daemon and its containerd: SIGSTOP, as if it hung, and SIGCONT. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): Promise<void>;
 }
 
 /** `dataRoot`: where its images and containers lie; default a folder that goes away with it. */
@@ -35,7 +37,9 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
       env: { DOCKER_CLI_HINTS: 'false', DOCKER_CONTEXT: '' },
     });
   let daemon: Running | undefined;
-  const start = async () => {
+  const all = [...options];
+  const start = async (more: readonly string[] = []) => {
+    all.push(...more);
     await rm(join(folder, 'pid'), { force: true });
     const started = await startProcess(
       'setpriv',
@@ -47,7 +51,7 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
         ...['--pidfile', join(folder, 'pid')],
         ...['--bridge', bridge, '--iptables=false', '--ip-forward=false'],
         ...['--shutdown-timeout', '2', '--log-level', 'warn'],
-        ...options,
+        ...all,
       ],
       { name: 'dockerd' },
     );
@@ -67,8 +71,14 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
   const stop = async () => {
     await daemon?.stop(20_000);
   };
+  const containerdPid = async () =>
+    Number(await readFile(join(folder, 'x/containerd/containerd.pid'), 'utf8'));
+  const signal = async (name: 'SIGSTOP' | 'SIGCONT') => {
+    daemon?.signal(name);
+    process.kill(await containerdPid(), name);
+  };
   const kill = async () => {
-    const containerd = Number(await readFile(join(folder, 'x/containerd/containerd.pid'), 'utf8'));
+    const containerd = await containerdPid();
     daemon?.signal('SIGKILL');
     await daemon?.exited;
     // The kernel ends it with dockerd. As a zombie it would still look alive to the next dockerd.
@@ -92,7 +102,7 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
     await dispose().catch(() => undefined);
     throw error;
   }
-  return { socketPath, run, start, stop, kill, [Symbol.asyncDispose]: dispose };
+  return { socketPath, run, start, stop, kill, signal, [Symbol.asyncDispose]: dispose };
 }
 
 /** A bridge with an address that no other network here has. */

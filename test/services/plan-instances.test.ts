@@ -35,6 +35,7 @@ function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInsta
 function plan(instances: readonly ServiceInstance[], over: Partial<ServicePlanning> = {}): InstanceStep[] {
   return planInstances({
     instances,
+    unknown: { hosts: new Set(), unlisted: 0 },
     wanted: 3,
     warm: 0,
     minAvailable: 1,

@@ -1,0 +1,105 @@
+// The instances that are being made: on which hosts, and where making one fails for now. A host that lacks an image or
+// has a full disk is left alone for a while, by a back-off for each service and host, and the others are used.
+//
+//   begin ──► failed ──► back-off of that host
+//        └──► made ──► (it serves) ──► succeeded     what ends before it has served would be made again without end:
+//                 └──► (it ended first) ──► back-off   it counts as a failure
+import type { HostObservation } from '../targets/docker/observation.ts';
+import { RetryBook } from './retry-book.ts';
+import { isSpare, type ServiceInstance } from './service-instance.ts';
+
+/** The two ways in which a creation has ended since a decision last asked. */
+export type Creation = 'failed' | 'succeeded';
+
+/** One that is being made, or is made and not listed yet. */
+export interface Coming {
+  readonly service: string;
+  readonly host: string;
+  readonly spare: boolean;
+}
+
+export type Creatable = { possible: true } | { possible: false; why: string };
+
+export class Creations {
+  readonly #waits = new RetryBook();
+  readonly #coming = new Set<Coming>();
+  readonly #ended = new Map<string, Creation>();
+  /** Containers that were made and have not proved to work yet. */
+  readonly #unproven = new Map<string, Pick<Coming, 'service' | 'host'>>();
+
+  begin(coming: Coming): void {
+    this.#coming.add(coming);
+  }
+
+  /** The listing shows it, or it has failed. */
+  end(coming: Coming): void {
+    this.#coming.delete(coming);
+  }
+
+  made({ service, host }: Coming, container: string): void {
+    this.#unproven.set(container, { service, host });
+    this.#ended.set(service, 'succeeded');
+  }
+
+  failed({ service, host }: Coming, why: string, now: number): void {
+    this.#waits.failed(keyOf(service, host), why, now);
+    this.#ended.set(service, 'failed');
+  }
+
+  /** How creating went since the last call; undefined when nothing was created. */
+  take(service: string): Creation | undefined {
+    const creation = this.#ended.get(service);
+    this.#ended.delete(service);
+    return creation;
+  }
+
+  prove(instance: ServiceInstance, now: number): void {
+    const made = this.#unproven.get(instance.id);
+    if (made === undefined) return;
+    const key = keyOf(made.service, made.host);
+    if (instance.serving || (isSpare(instance) && instance.registered)) this.#waits.succeeded(key);
+    else if (instance.state === 'exited' || instance.state === 'dead')
+      this.#waits.failed(key, `${instance.name} ended before it served`, now);
+    else return;
+    this.#unproven.delete(instance.id);
+  }
+
+  forget(isGone: (container: string) => boolean): void {
+    for (const id of this.#unproven.keys()) if (isGone(id)) this.#unproven.delete(id);
+  }
+
+  counts(service: string): { active: number; spare: number } {
+    const coming = [...this.#coming].filter((each) => each.service === service);
+    const spare = coming.filter((each) => each.spare).length;
+    return { active: coming.length - spare, spare };
+  }
+
+  /** Hosts on which one of the service is being made, once for each. */
+  hosts(service: string): string[] {
+    return [...this.#coming].flatMap((each) => (each.service === service ? [each.host] : []));
+  }
+
+  /** Hosts on which making one of the service has just failed. */
+  avoided(service: string, views: readonly HostObservation[], now: number): Set<string> {
+    const hosts = views.map(({ host }) => host);
+    return new Set(hosts.filter((host) => this.#waits.waits(keyOf(service, host), now) !== undefined));
+  }
+
+  /** Whether some host would take one now, and why none does. */
+  possible(service: string, views: readonly HostObservation[], now: number): Creatable {
+    const reasons: string[] = [];
+    for (const { host, known } of views) {
+      const waits = this.#waits.waits(keyOf(service, host), now);
+      if (known && waits === undefined) return { possible: true };
+      // Of a host that does not answer, that is what stands in the way.
+      if (!known || waits === undefined) reasons.push(`Docker host ${host} does not answer`);
+      else reasons.push(views.length === 1 ? describeWait(waits) : `on ${host} ${describeWait(waits)}`);
+    }
+    return { possible: false, why: reasons.length === 0 ? 'there is no Docker host' : reasons.join('; ') };
+  }
+}
+
+const keyOf = (service: string, host: string): string => `${host} ${service}`;
+
+export const describeWait = ({ reason, forMs }: { reason: string; forMs: number }): string =>
+  `the last try failed (${reason}); the next one is in ${Math.ceil(forMs / 1000)} s`;
