@@ -16,16 +16,20 @@ import type { Done, InstanceExecutor } from './instance-executor.ts';
 import type { InstanceStep } from './instance-step.ts';
 import { emptyMemory, type InstanceMemory, joinInstances } from './join-instances.ts';
 import type { LabelWish } from './label-wishes.ts';
-import { planInstances } from './plan-instances.ts';
+import type { Placement } from './placement.ts';
+import { type Creatable, planInstances } from './plan-instances.ts';
 import { RetryBook } from './retry-book.ts';
 import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
 import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
 import type { Services } from './services.ts';
 import { readSlotSessions } from './slot-sessions.ts';
 import { StepReporter } from './step-reporter.ts';
+import { WaitingList } from './waiting-list.ts';
 
 /** What a policy or a label says of how a service is to be acted on. */
 export interface ActRules {
+  /** Who goes first when hosts are full: the larger one. */
+  priority: number;
   /** Instances kept paused beside the active ones. */
   warm: number;
   /** Fewest that must serve, of `wanted`. */
@@ -37,6 +41,7 @@ export interface ActRules {
 export interface ActLoopParts {
   services: Services;
   fleet: Fleet;
+  placement: Placement;
   agents: FleetAgents;
   executor: InstanceExecutor;
   /** Every HAProxy that is configured, with its rows while it answers. */
@@ -74,6 +79,7 @@ export class ActLoop {
   readonly #busy = new Map<string, { kind: InstanceStep['kind']; done: Promise<void> }>();
   readonly #creating = new Map<string, { active: number; spare: number }>();
   readonly #created = new Map<string, Creation>();
+  readonly #waitingList = new WaitingList();
   readonly #told = new Map<string, number>();
   #memory: InstanceMemory = emptyMemory;
   #instances: ReadonlyMap<string, readonly ServiceInstance[]> = new Map();
@@ -135,15 +141,23 @@ export class ActLoop {
   }
 
   async #round(signal: AbortSignal): Promise<number> {
-    const { services } = this.#parts;
+    const { services, rules } = this.#parts;
     await this.#see(signal);
     let draining = false;
-    for (const state of services.list()) {
+    const ranked = services.list().map((state) => {
+      const rule = rules(state.service);
+      return { service: state.service, priority: rule.priority, state, rule };
+    });
+    for (const { state, rule } of this.#waitingList.order(ranked)) {
       const instances = this.#instances.get(state.service) ?? [];
       const current = this.#update(state, instances);
       const wanted = current.override?.replicas ?? current.wanted;
       if (wanted === null) continue;
-      const steps = this.#plan(current, wanted, instances);
+      const steps = this.#plan(current, wanted, instances, rule);
+      this.#waitingList.note(
+        state.service,
+        steps.some((step) => step.kind === 'hold' && step.noRoom === true),
+      );
       this.#plans.set(state.service, steps);
       this.#reporter.holds(state.service, steps);
       for (const step of steps) if (step.kind !== 'hold') this.#launch(step, current, instances, signal);
@@ -244,10 +258,14 @@ export class ActLoop {
     );
   }
 
-  #plan(state: ServiceState, wanted: number, instances: readonly ServiceInstance[]): InstanceStep[] {
-    const { rules, fleet, clock } = this.#parts;
+  #plan(
+    state: ServiceState,
+    wanted: number,
+    instances: readonly ServiceInstance[],
+    rule: ActRules,
+  ): InstanceStep[] {
+    const { fleet, clock } = this.#parts;
     const { service } = state;
-    const rule = rules(service);
     const now = clock.monotonic();
     const unknown = fleet.views().filter((view) => !view.known);
     if (
@@ -279,18 +297,16 @@ export class ActLoop {
     });
   }
 
-  #creatable(
-    { service, spec }: ServiceState,
-    now: number,
-  ): { possible: true } | { possible: false; why: string } {
+  #creatable({ service, spec }: ServiceState, now: number): Creatable {
     if (spec === null)
       return {
-        possible: false,
+        atMost: 0,
         why: 'no instance of it has been seen healthy yet, so there is nothing to clone',
       };
     const waits = this.#creations.waits(service, now);
-    if (waits === undefined) return { possible: true };
-    return { possible: false, why: describeWait(waits) };
+    if (waits !== undefined) return { atMost: 0, why: describeWait(waits) };
+    const { fits, why } = this.#parts.placement.room(service, spec);
+    return { atMost: fits, why, noRoom: true };
   }
 
   #launch(

@@ -74,17 +74,4 @@ export class Fleet {
   async lookAgain(host: string, signal: AbortSignal): Promise<void> {
     await this.#hosts.get(host)?.observer.lookAgain(signal);
   }
-
-  /**
-   * For a new instance: the host that is known and has the fewest instances of the service, then the fewest at all.
-   * `coming`: hosts on which one of the service is being made, once for each.
-   */
-  chooseHost(service: string, coming: readonly string[] = []): string | undefined {
-    const candidates = this.views().filter(({ known }) => known);
-    const count = (view: HostObservation, of?: string) =>
-      view.instances.filter((each) => each.state === 'running' && (of === undefined || each.service === of))
-        .length + coming.filter((host) => host === view.host).length;
-    return candidates.toSorted((a, b) => count(a, service) - count(b, service) || count(a) - count(b))[0]
-      ?.host;
-  }
 }

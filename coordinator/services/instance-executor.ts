@@ -1,16 +1,18 @@
 // Carries out one instance step, and ends only when Docker's listing shows what was done: the next plan is then made
 // from what is, not from what was (AUTOSCALING.md, 25).
 import type { Clock } from '../../shared/clock.ts';
-import { BerthError } from '../../shared/errors.ts';
+import { BerthError, describeError } from '../../shared/errors.ts';
 import { labels } from '../../shared/labels.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
 import type { DockerClient } from '../targets/docker/client.ts';
 import { createFromSpec } from '../targets/docker/create-from-spec.ts';
 import { isNotFound, isNotModified } from '../targets/docker/docker-error.ts';
+import type { ContainerSpec } from '../targets/docker/spec.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetAgents } from './fleet-agents.ts';
 import type { InstanceStep } from './instance-step.ts';
+import type { Coming, Placement } from './placement.ts';
 import type { ServiceInstance } from './service-instance.ts';
 import type { ServiceState } from './service-state.ts';
 import type { Services } from './services.ts';
@@ -20,6 +22,7 @@ export type Boundary = (moment: `${InstanceStep['kind']}.${'before' | 'between' 
 
 export interface ExecutorParts {
   fleet: Fleet;
+  placement: Placement;
   agents: FleetAgents;
   registry: Pick<AgentRegistry, 'setParked'>;
   log: Log;
@@ -42,8 +45,6 @@ type On<K extends InstanceStep['kind']> = Extract<InstanceStep, { kind: K }>;
 
 export class InstanceExecutor {
   readonly #parts: ExecutorParts;
-  /** Instances that are being made and need not be listed yet. */
-  readonly #coming = new Set<{ service: string; host: string }>();
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
@@ -131,34 +132,32 @@ export class InstanceExecutor {
 
   /** Creates on a host that is chosen in view of what else is being created. */
   async #place(step: On<'create'>, state: ServiceState, signal: AbortSignal): Promise<Done> {
-    const { fleet, boundary } = this.#parts;
-    const { service } = state;
-    const taken = [...this.#coming].filter((each) => each.service === service).map(({ host }) => host);
-    const host = fleet.chooseHost(service, taken);
-    if (host === undefined) throw new BerthError('docker.unavailable', 'no Docker host answers');
-    const place = { service, host };
-    this.#coming.add(place);
-    try {
-      const done = await this.#create(step, state, host, signal);
-      boundary('create.after');
-      await fleet.lookAgain(host, signal);
-      return done;
-    } finally {
-      this.#coming.delete(place);
-    }
-  }
-
-  async #create(
-    step: On<'create'>,
-    { service, spec }: ServiceState,
-    host: string,
-    signal: AbortSignal,
-  ): Promise<Done> {
-    const { log, services, boundary } = this.#parts;
+    const { fleet, placement, boundary } = this.#parts;
+    const { service, spec } = state;
     if (spec === null)
       throw new BerthError('docker.not-cloneable', `there is no spec of ${service}`, {
         hint: 'run one instance of it by hand',
       });
+    const place = placement.take(service, spec);
+    if (place === undefined)
+      throw new BerthError('docker.unavailable', 'no Docker host answers and has room for it');
+    let failure: string | undefined;
+    try {
+      const done = await this.#create(step, spec, place, signal);
+      boundary('create.after');
+      await fleet.lookAgain(place.host, signal);
+      return done;
+    } catch (error) {
+      failure = describeError(error);
+      throw error;
+    } finally {
+      placement.settle(place, failure);
+    }
+  }
+
+  async #create(step: On<'create'>, spec: ContainerSpec, place: Coming, signal: AbortSignal): Promise<Done> {
+    const { log, services, boundary } = this.#parts;
+    const { service, host } = place;
     const client = this.#client(host);
     const made = await createFromSpec(client, spec, {
       service,
@@ -168,6 +167,7 @@ export class InstanceExecutor {
       log,
       signal,
     });
+    place.id = made.id;
     boundary('create.between');
     if (step.spare) services.setSpare(service, made.id, true);
     try {
