@@ -43,22 +43,19 @@ export function countFits(rooms: readonly HostRoom[], need: Amounts, shares: Roo
 }
 
 /**
- * The host for one more: of those on which it fits, the one with the fewest instances of the service, then the fewest
- * at all; hosts that are `avoided` only when there is no other. Undefined: it fits nowhere.
+ * The host for one more: of those on which it fits, the one where making it has failed least (`failures`), then with the
+ * fewest instances of the service, then the fewest at all. Undefined: it fits nowhere.
  */
 export function chooseHost(
   rooms: readonly HostRoom[],
   need: Amounts,
   shares: RoomShares,
-  avoided: (host: string) => boolean = () => false,
+  failures: (host: string) => number = () => 0,
 ): string | undefined {
   return rooms
     .filter((room) => fitsOn(room, need, shares) >= 1)
     .toSorted(
-      (a, b) =>
-        Number(avoided(a.host)) - Number(avoided(b.host)) ||
-        a.ofService - b.ofService ||
-        a.instances - b.instances,
+      (a, b) => failures(a.host) - failures(b.host) || a.ofService - b.ofService || a.instances - b.instances,
     )[0]?.host;
 }
 

@@ -148,12 +148,13 @@ export class ActLoop {
       const rule = rules(state.service);
       return { service: state.service, priority: rule.priority, state, rule };
     });
+    const busy = new Map([...this.#busy].map(([id, { kind }]) => [id, kind]));
     for (const { state, rule } of this.#waitingList.order(ranked)) {
       const instances = this.#instances.get(state.service) ?? [];
       const current = this.#update(state, instances);
       const wanted = current.override?.replicas ?? current.wanted;
       if (wanted === null) continue;
-      const steps = this.#plan(current, wanted, instances, rule);
+      const steps = this.#plan(current, wanted, instances, rule, busy);
       this.#waitingList.note(
         state.service,
         steps.some((step) => step.kind === 'hold' && step.noRoom === true),
@@ -263,6 +264,7 @@ export class ActLoop {
     wanted: number,
     instances: readonly ServiceInstance[],
     rule: ActRules,
+    busy: ReadonlyMap<string, InstanceStep['kind']>,
   ): InstanceStep[] {
     const { fleet, clock } = this.#parts;
     const { service } = state;
@@ -283,9 +285,9 @@ export class ActLoop {
       wanted,
       warm: wanted === 0 ? 0 : rule.warm,
       minAvailable: Math.min(wanted, rule.minAvailable(wanted)),
-      busy: new Map([...this.#busy].map(([id, { kind }]) => [id, kind])),
+      busy,
       creating: this.#creating.get(service) ?? { active: 0, spare: 0 },
-      creatable: this.#creatable(state, now),
+      creatable: () => this.#creatable(state, now),
       startWait: ({ id }) => {
         const waits = this.#starts.waits(id, now);
         if (waits === undefined) return undefined;
@@ -315,9 +317,10 @@ export class ActLoop {
     instances: readonly ServiceInstance[],
     signal: AbortSignal,
   ): void {
-    const { executor } = this.#parts;
+    const { executor, clock } = this.#parts;
     const { service } = state;
     const key = step.kind === 'create' ? `create ${service} ${crypto.randomUUID()}` : step.id;
+    const begunAt = clock.monotonic();
     const instance = step.kind === 'create' ? undefined : instances.find(({ id }) => id === step.id);
     if (step.kind === 'create') this.#countCreation(service, step.spare, 1);
     const running = executor
@@ -325,7 +328,7 @@ export class ActLoop {
       .then(
         (done) => this.#succeeded(step, service, done),
         (error: unknown) => {
-          if (!signal.aborted) this.#failed(step, service, error);
+          if (!signal.aborted) this.#failed(step, service, error, begunAt);
         },
       )
       .finally(() => {
@@ -357,11 +360,16 @@ export class ActLoop {
     this.#reporter.done(step, service, done);
   }
 
-  #failed(step: Exclude<InstanceStep, { kind: 'hold' }>, service: string, error: unknown): void {
+  #failed(
+    step: Exclude<InstanceStep, { kind: 'hold' }>,
+    service: string,
+    error: unknown,
+    begunAt: number,
+  ): void {
     const now = this.#parts.clock.monotonic();
     const why = describeError(error);
     if (step.kind === 'create') {
-      this.#creations.failed(service, why, now);
+      this.#creations.failed(service, why, now, begunAt);
       this.#created.set(service, 'failed');
     } else if (step.kind === 'start') {
       this.#starts.failed(step.id, why, now);

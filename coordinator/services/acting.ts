@@ -20,6 +20,7 @@ import { type Boundary, InstanceExecutor } from './instance-executor.ts';
 import { LabelWatcher } from './label-watcher.ts';
 import { hasLabelWish, readLabelWish } from './label-wishes.ts';
 import { Placement, type Room } from './placement.ts';
+import type { RoomClaim } from './room-claims.ts';
 import { isActive, isSpare, isStopped } from './service-instance.ts';
 import { ServiceSaver } from './service-saver.ts';
 import type { ServiceState } from './service-state.ts';
@@ -128,16 +129,21 @@ export class Acting {
     const fate = this.fleet.fate(record.container);
     if (fate === 'gone' || fate === 'stopped') return 'gone';
     if (fate === 'unknown') return 'unknown';
-    return this.fleet.instances().find(({ id }) => id === record.container)?.state === 'paused'
-      ? 'paused'
-      : 'up';
+    return this.fleet.instance(record.container)?.state === 'paused' ? 'paused' : 'up';
   }
 
-  /** How many more instances a service can have: new ones, and those that are there and can be used again. */
-  room(service: string): Room | undefined {
+  /**
+   * How many more instances a service can have: new ones, and those that are there and can be used again. Undefined:
+   * nothing limits it. `claims`: what others get first.
+   */
+  room(service: string, claims: readonly RoomClaim[] = []): Room | undefined {
     const spec = this.services.get(service)?.spec ?? null;
     if (spec === null || this.fleet.empty) return undefined;
-    const { fits, why } = this.#placement.room(service, spec);
+    const claimed = claims.flatMap((claim) => {
+      const other = this.services.get(claim.service)?.spec ?? null;
+      return other === null ? [] : Array.from({ length: claim.count }, () => other);
+    });
+    const { fits, why } = this.#placement.room(service, spec, claimed);
     if (fits === Number.POSITIVE_INFINITY) return undefined;
     const reusable = (this.loop.instances().get(service) ?? []).filter(
       (instance) => !instance.byOperator && (isSpare(instance) || isStopped(instance)),
@@ -195,8 +201,6 @@ export class Acting {
   }
 
   #labels(service: string): LabelSettings[] {
-    return this.fleet
-      .instances()
-      .flatMap((instance) => (instance.service === service ? [instance.settings] : []));
+    return this.fleet.instancesOf(service).map(({ settings }) => settings);
   }
 }

@@ -1,7 +1,7 @@
 // Carries out one instance step, and ends only when Docker's listing shows what was done: the next plan is then made
 // from what is, not from what was (AUTOSCALING.md, 25).
 import type { Clock } from '../../shared/clock.ts';
-import { BerthError, describeError } from '../../shared/errors.ts';
+import { BerthError } from '../../shared/errors.ts';
 import { labels } from '../../shared/labels.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
@@ -121,7 +121,7 @@ export class InstanceExecutor {
   ): Promise<void> {
     // A paused container can't act on its stop signal.
     if (instance.state === 'paused') await client.unpause(instance.id, signal);
-    const grace = this.#parts.fleet.instances().find(({ id }) => id === instance.id)?.stopSeconds ?? 10;
+    const grace = this.#parts.fleet.instance(instance.id)?.stopSeconds ?? 10;
     await client
       .stop(instance.id, grace, signal)
       .catch(unless((error) => isNotModified(error) || isNotFound(error)));
@@ -141,17 +141,15 @@ export class InstanceExecutor {
     const place = placement.take(service, spec);
     if (place === undefined)
       throw new BerthError('docker.unavailable', 'no Docker host answers and has room for it');
-    let failure: string | undefined;
+    let outcome: 'made' | 'failed' = 'failed';
     try {
       const done = await this.#create(step, spec, place, signal);
       boundary('create.after');
+      outcome = 'made';
       await fleet.lookAgain(place.host, signal);
       return done;
-    } catch (error) {
-      failure = describeError(error);
-      throw error;
     } finally {
-      placement.settle(place, failure);
+      placement.settle(place, outcome);
     }
   }
 

@@ -10,11 +10,13 @@ import {
   type HostRoom,
   type RoomShares,
 } from '../decide/capacity.ts';
-import { takesRoom } from '../targets/docker/instance.ts';
+import { type Instance, takesRoom } from '../targets/docker/instance.ts';
 import type { HostObservation } from '../targets/docker/observation.ts';
 import { readReservation } from '../targets/docker/reservation.ts';
 import type { ContainerSpec } from '../targets/docker/spec.ts';
-import { RetryBook } from './retry-book.ts';
+
+/** A host that lacks the image, say, is tried again after this long although others would do. */
+const failuresCountMs = 300_000;
 
 /** An instance that is being made. */
 export interface Coming {
@@ -31,13 +33,20 @@ export interface Room {
   readonly why: string;
 }
 
+/** The instances of a host that take room. */
+interface Up {
+  readonly ids: ReadonlySet<string>;
+  readonly byService: ReadonlyMap<string, number>;
+}
+
 export class Placement {
   readonly #views: () => readonly HostObservation[];
   readonly #shares: RoomShares;
   readonly #clock: Clock;
   readonly #coming = new Set<Coming>();
-  /** By service and host: where making one has failed, another host is tried first. */
-  readonly #failures = new RetryBook();
+  readonly #up = new WeakMap<readonly Instance[], Up>();
+  /** By service and host: how often making one has failed there since it last went well, and when it last did. */
+  readonly #failures = new Map<string, { count: number; at: number }>();
 
   constructor(parts: { views: () => readonly HostObservation[]; shares: RoomShares; clock: Clock }) {
     this.#views = parts.views;
@@ -45,9 +54,10 @@ export class Placement {
     this.#clock = parts.clock;
   }
 
-  room(service: string, spec: ContainerSpec): Room {
+  /** `claimed`: instances of other services that come first, by what each needs. */
+  room(service: string, spec: ContainerSpec, claimed: readonly ContainerSpec[] = []): Room {
     const need = readReservation(spec.hostConfig);
-    const rooms = this.#rooms(service);
+    const rooms = this.#rooms(service, claimed.length === 0 ? [] : this.#placesOf(claimed));
     return {
       fits: countFits(rooms, need, this.#shares),
       why: describeNoRoom(rooms, need, this.#shares),
@@ -58,8 +68,11 @@ export class Placement {
   take(service: string, spec: ContainerSpec): Coming | undefined {
     const need = readReservation(spec.hostConfig);
     const now = this.#clock.monotonic();
-    const avoided = (host: string) => this.#failures.waits(keyOf({ service, host }), now) !== undefined;
-    const host = chooseHost(this.#rooms(service), need, this.#shares, avoided);
+    const failures = (host: string) => {
+      const { count, at } = this.#failures.get(keyOf({ service, host })) ?? { count: 0, at: now };
+      return now - at < failuresCountMs ? count : 0;
+    };
+    const host = chooseHost(this.#rooms(service), need, this.#shares, failures);
     if (host === undefined) return undefined;
     const coming = { service, host, need };
     this.#coming.add(coming);
@@ -67,20 +80,31 @@ export class Placement {
   }
 
   /** It was made and is listed, or it could not be made. */
-  settle(coming: Coming, failure?: string): void {
+  settle(coming: Coming, outcome: 'made' | 'failed'): void {
     this.#coming.delete(coming);
-    if (failure === undefined) this.#failures.succeeded(keyOf(coming));
-    else this.#failures.failed(keyOf(coming), failure, this.#clock.monotonic());
+    const key = keyOf(coming);
+    const count = (this.#failures.get(key)?.count ?? 0) + 1;
+    if (outcome === 'made') this.#failures.delete(key);
+    else this.#failures.set(key, { count, at: this.#clock.monotonic() });
   }
 
-  #rooms(service: string): HostRoom[] {
+  #placesOf(claimed: readonly ContainerSpec[]): Coming[] {
+    const places: Coming[] = [];
+    for (const { hostConfig } of claimed) {
+      const need = readReservation(hostConfig);
+      const host = chooseHost(this.#rooms('', places), need, this.#shares);
+      if (host !== undefined) places.push({ service: '', host, need });
+    }
+    return places;
+  }
+
+  #rooms(service: string, claimed: readonly Coming[] = []): HostRoom[] {
     return this.#views()
       .filter(({ known }) => known)
       .map(({ host, instances, size: { machine, promised } }) => {
-        const up = instances.filter(({ state }) => takesRoom(state));
-        const ids = new Set(up.map(({ id }) => id));
-        const coming = [...this.#coming].filter(
-          (each) => each.host === host && (each.id === undefined || !ids.has(each.id)),
+        const up = this.#upOn(instances);
+        const coming = [...this.#coming, ...claimed].filter(
+          (each) => each.host === host && (each.id === undefined || !up.ids.has(each.id)),
         );
         const sum = (of: (need: Amounts) => number | undefined) =>
           coming.reduce((total, { need }) => total + (of(need) ?? 0), 0);
@@ -91,10 +115,27 @@ export class Placement {
             memoryBytes: promised.memoryBytes + sum(({ memoryBytes }) => memoryBytes),
             cpuMilli: promised.cpuMilli + sum(({ cpuMilli }) => cpuMilli),
           },
-          ofService: [...up, ...coming].filter((each) => each.service === service).length,
-          instances: up.length + coming.length,
+          ofService:
+            (up.byService.get(service) ?? 0) + coming.filter((each) => each.service === service).length,
+          instances: up.ids.size + coming.length,
         };
       });
+  }
+
+  /** Once for each listing of a host, not for each service. */
+  #upOn(instances: readonly Instance[]): Up {
+    const known = this.#up.get(instances);
+    if (known !== undefined) return known;
+    const ids = new Set<string>();
+    const byService = new Map<string, number>();
+    for (const { id, service = '', state } of instances) {
+      if (!takesRoom(state)) continue;
+      ids.add(id);
+      byService.set(service, (byService.get(service) ?? 0) + 1);
+    }
+    const up = { ids, byService };
+    this.#up.set(instances, up);
+    return up;
   }
 }
 

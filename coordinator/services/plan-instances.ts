@@ -42,8 +42,11 @@ export interface ServicePlanning {
   busy: ReadonlyMap<string, InstanceStepKind>;
   /** Instances that are being created. */
   creating: { active: number; spare: number };
-  /** How many clones can be made now, and why no more (no spec, back-off after a failure, no capacity). */
-  creatable: Creatable;
+  /**
+   * How many clones can be made now, and why no more (no spec, back-off after a failure, no capacity). Asked only when
+   * one is to be made.
+   */
+  creatable: () => Creatable;
   /** Why a stopped instance is not started again yet; undefined when it may be. */
   startWait: (instance: ServiceInstance) => StartWait | undefined;
   /** A running instance may be without traffic for this long before it counts as unhealthy. */
@@ -139,7 +142,7 @@ function planUp(
   reused.push(...waiting);
   const toCreate = uncovered - waiting.length;
   if (toCreate <= 0) return reused;
-  return [...reused, ...planCreations(toCreate, creatable, { spare: false, reason })];
+  return [...reused, ...planCreations(toCreate, creatable(), { spare: false, reason })];
 }
 
 function planDrains(
@@ -228,7 +231,7 @@ function planSpares(
   }
   const lacking = returning > 0 ? 0 : room - creating.spare;
   if (lacking > 0)
-    steps.push(...planCreations(lacking, creatable, { spare: true, reason: `${warm} kept warm` }));
+    steps.push(...planCreations(lacking, creatable(), { spare: true, reason: `${warm} kept warm` }));
   return steps;
 }
 

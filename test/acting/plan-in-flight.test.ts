@@ -36,7 +36,7 @@ const planning = (over: Partial<ServicePlanning>): ServicePlanning => ({
   minAvailable: 0,
   busy: new Map(),
   creating: { active: 0, spare: 0 },
-  creatable: { atMost: Number.POSITIVE_INFINITY, why: '' },
+  creatable: () => ({ atMost: Number.POSITIVE_INFINITY, why: '' }),
   startWait: () => undefined,
   unhealthyAfterMs: 30_000,
   drainDeadlineMs: 60_000,

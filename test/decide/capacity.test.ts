@@ -92,13 +92,13 @@ describe('room on Docker hosts', () => {
     assert.equal(chooseHost([list[0] ?? full, full], need(gb), shares), 'a');
     assert.equal(chooseHost([full], need(gb), shares), undefined);
     assert.equal(
-      chooseHost(list, need(gb), shares, (host) => host === 'c'),
+      chooseHost(list, need(gb), shares, (host) => (host === 'c' ? 1 : 0)),
       'b',
     );
     assert.equal(
-      chooseHost(list, need(gb), shares, () => true),
+      chooseHost(list, need(gb), shares, () => 2),
       'c',
-      'one that is avoided is better than none',
+      'one where it failed is better than none',
     );
   });
 
