@@ -5,6 +5,10 @@
 //        ▲                                                       │ closed, or nothing heard for three beats
 //        └── back-off with jitter, 0.5 to 15 s ◄─────────────────┘
 //
+// A container that is kept warm is paused, the agent with it. When it thaws, silence means nothing: an old session is given
+// another beat to show that it lives, and where it does not (another coordinator by now) a new one is begun at once, since
+// the instance is wanted in traffic now.
+//
 // What a coordinator told holds while it speaks, and for 30 s after: a coordinator that died in the middle of its plan
 // takes nobody out of traffic for ever. One that returns tells it again within that time.
 import type { Clock } from '../shared/clock.ts';
@@ -35,6 +39,8 @@ export interface HeartbeatHooks {
 /** A coordinator that is back should know its agents before it judges who is silent (10 s, `adoptionMs`). */
 const backOff = { firstMs: 500, mostMs: 3000 };
 const leastSilenceMs = 3000;
+/** A sleep that ends so much too late was a freeze. */
+const frozenMs = 1000;
 const goodbyeMs = 300;
 /** Changes that come together go out together. */
 const gatherMs = 10;
@@ -50,6 +56,10 @@ export class Heartbeat {
   #seq = 0;
   #lapse: NodeJS.Timeout | undefined;
   #failure: string | undefined;
+  /** When the sleep that goes on should end, by `performance.now()`. */
+  #dueAt = Number.POSITIVE_INFINITY;
+  /** The last session ended as the agent thawed. */
+  #endedByThaw = false;
 
   constructor(settings: HeartbeatSettings, hooks: HeartbeatHooks) {
     this.#settings = settings;
@@ -72,7 +82,8 @@ export class Heartbeat {
       // All addresses are tried once before the pause grows.
       const round = Math.floor(failures / this.#settings.urls.length);
       const pause = Math.min(backOff.firstMs * 2 ** round, backOff.mostMs);
-      await clock.sleep(pause * (0.5 + Math.random()), signal);
+      if (!this.#endedByThaw) await clock.sleep(pause * (0.5 + Math.random()), signal);
+      this.#endedByThaw = false;
     }
   }
 
@@ -106,6 +117,7 @@ export class Heartbeat {
         this.#hooks.onTold(drain ? reason : undefined);
       },
       onEnd: (reason) => {
+        this.#endedByThaw = welcomed && this.#isThawing();
         over.abort();
         this.#ended(url, reason, welcomed);
       },
@@ -126,14 +138,26 @@ export class Heartbeat {
         }
         this.#beat(session);
         session.ping();
-        await clock.sleep(gatherMs, done);
+        await this.#rest(session, gatherMs, (ms) => clock.sleep(ms, done));
       }
-      await this.#wakeup.sleep(clock, (paceMs ?? 60_000) * (0.9 + 0.2 * Math.random()), done);
+      const pauseMs = (paceMs ?? 60_000) * (0.9 + 0.2 * Math.random());
+      await this.#rest(session, pauseMs, (ms) => this.#wakeup.sleep(clock, ms, done));
     }
+    this.#dueAt = Number.POSITIVE_INFINITY;
     signal.removeEventListener('abort', onAbort);
     if (signal.aborted) session.drop('the agent ends');
     this.#session = undefined;
     return welcomed;
+  }
+
+  async #rest(session: Session, ms: number, sleep: (ms: number) => Promise<unknown>): Promise<void> {
+    this.#dueAt = performance.now() + ms;
+    await sleep(ms);
+    if (this.#isThawing()) session.heardAt = performance.now();
+  }
+
+  #isThawing(): boolean {
+    return performance.now() - this.#dueAt > frozenMs;
   }
 
   #beat(session: Session): void {

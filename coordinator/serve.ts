@@ -70,6 +70,7 @@ export async function serve(
     policyOf: (service) => scaling.policyOf(service),
     unwanted: (service) => scaling.unwanted(service),
     keeper: () => keeper,
+    shares: { memory: config.memoryShare, cpu: config.cpuShare },
     boundary: faultBoundary(process.env),
   });
   const scaling: Scaling = new Scaling({

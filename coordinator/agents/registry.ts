@@ -175,10 +175,19 @@ export class AgentRegistry {
     this.#changed(id);
   }
 
-  /** Tells an agent to leave traffic, or to come back. False when it has no session; it is then told nothing. */
+  /**
+   * Tells an agent to leave traffic, or to come back. False when it has no session: it is then told nothing now, and that
+   * it is not wanted out of traffic any more with its next hello.
+   */
   drain(id: string, drain: boolean, reason: string): boolean {
     const entry = this.#entries.get(id);
-    if (entry?.link === undefined) return false;
+    if (entry?.link === undefined) {
+      if (entry?.record.drainReason !== undefined && !drain) {
+        entry.record.drainReason = undefined;
+        this.#changed(id);
+      }
+      return false;
+    }
     entry.record.drainReason = drain ? reason : undefined;
     entry.link.tell({ type: 'drain', drain, reason });
     this.#changed(id);

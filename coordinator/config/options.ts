@@ -162,6 +162,20 @@ export const options = {
     "Docker hosts to act on, each with `name`, `host` and, for TLS, the files `ca`, `cert` and `key`; without it this machine's, as the Docker command line finds it (`DOCKER_HOST`, contexts, sockets)",
     { structured: true },
   ),
+  memoryShare: withDefault(
+    'BERTH_HOST_MEMORY',
+    'hosts.memory',
+    types.share,
+    '90%',
+    'Share of the memory of a Docker host that its containers may be promised: a new instance is made only where its memory reservation (else its limit) fits beside those of all containers that run there. Those without a limit count as nothing: the rest is for them. `off`: memory is not looked at',
+  ),
+  cpuShare: withDefault(
+    'BERTH_HOST_CPU',
+    'hosts.cpu',
+    types.share,
+    '100%',
+    'The same for CPUs, by the limits (`--cpus`) of containers; above 100% more is promised than there is, `off`: CPUs are not looked at',
+  ),
   alertSecret: optional(
     'BERTH_ALERT_SECRET',
     'alerts.secret',

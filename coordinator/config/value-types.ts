@@ -89,6 +89,11 @@ export const types = {
   heartbeat: duration(100, 60_000, 'a duration from 100ms to 60s'),
   observe: duration(20, 10_000, 'a duration from 20ms to 10s'),
   keep: duration(60_000, 36_500 * day, 'a duration from 1m on, such as 24h or 90d'),
+  share: accept('a share from 1% to 1000%, or off', (text) => {
+    if (text === 'off') return Number.POSITIVE_INFINITY;
+    const percent = /^\d{1,4}%$/.test(text) ? Number(text.slice(0, -1)) : 0;
+    return percent >= 1 && percent <= 1000 ? percent / 100 : undefined;
+  }),
   logLevel: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   flag: accept('true or false (also 1, 0, yes, no, on, off)', (text) => {
     if (/^(?:1|true|yes|on)$/i.test(text)) return true;

@@ -126,7 +126,10 @@ const sentences: Readonly<Record<ReasonCode, string | Sentence>> = {
   Rollout: 'a rolling update is in progress',
   Budget: ({ ready }) => `the budget lets no more of the ${ready} ready instances go`,
   Quota: ({ inputs }) => `the cap over all services leaves ${inputs.observations.quota}`,
-  NoCapacity: ({ inputs }) => `the hosts can take ${inputs.observations.capacity?.fits} more`,
+  NoCapacity: ({ inputs }) => {
+    const { fits = 0, why } = inputs.observations.capacity ?? {};
+    return `the hosts can take ${fits} more${why === undefined ? '' : `, then ${why}`}`;
+  },
   BackOff: 'creating instances failed: waiting before the next attempt',
   Paused: 'paused in this direction',
   DryRun: 'dry run: nothing is changed',

@@ -109,8 +109,8 @@ export type Observations = {
   };
   /** A rolling update in progress, and the wanted size without its surge. */
   readonly rollout?: { readonly sizeWithoutSurge: number };
-  /** How many more instances the hosts can take. */
-  readonly capacity?: { readonly fits: number };
+  /** How many more instances the hosts can take, and why no more. */
+  readonly capacity?: { readonly fits: number; readonly why?: string };
   /** Ready instances that rolling updates and restarts have already been promised (the shared ledger). */
   readonly reservedDisruptions?: number;
   /** How creating instances went since the last evaluation. */

@@ -43,6 +43,7 @@ export class PolicySet {
   #storedErrors: readonly AdmissionError[] = [];
   #loaded = false;
   #resolution: Resolution = { effective: [], problems: [] };
+  #byService: ReadonlyMap<string, EffectivePolicy> = new Map();
   #said = '';
 
   constructor(parts: PolicySetParts) {
@@ -55,7 +56,7 @@ export class PolicySet {
   }
 
   of(service: string): EffectivePolicy | undefined {
-    return this.#resolution.effective.find(({ policy }) => policy.service === service);
+    return this.#byService.get(service);
   }
 
   /** Policies that are refused, and labels that cannot be followed, as lines for people. */
@@ -75,6 +76,10 @@ export class PolicySet {
     await this.#readFile();
     if (!this.#loaded) await this.#readDatabase();
     this.#resolution = resolvePolicies(this.#file, [...this.#database.values()], this.#parts.labels());
+    // The first of a service counts.
+    this.#byService = new Map(
+      this.#resolution.effective.toReversed().map((effective) => [effective.policy.service, effective]),
+    );
     const problems = this.problems();
     const said = problems.join('\n');
     if (said === this.#said) return;

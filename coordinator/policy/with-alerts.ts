@@ -56,11 +56,20 @@ function heedingAlerts(effective: EffectivePolicy): EffectivePolicy {
     policy.metrics.some(({ target, name }) => target.kind === 'alert' || name === 'alerts')
   )
     return effective;
-  const metric = plainAlertMetric();
-  return metric === undefined
-    ? effective
-    : { ...effective, policy: { ...policy, metrics: [...policy.metrics, metric] } };
+  const known = heeding.get(effective);
+  if (known !== undefined) return known;
+  plainMetric ??= plainAlertMetric();
+  const made =
+    plainMetric === undefined
+      ? effective
+      : { ...effective, policy: { ...policy, metrics: [...policy.metrics, plainMetric] } };
+  heeding.set(effective, made);
+  return made;
 }
+
+/** Asked several times a second for each service, and always the same for the same policy. */
+const heeding = new WeakMap<EffectivePolicy, EffectivePolicy>();
+let plainMetric: Metric | undefined;
 
 /** An alert metric with every default filled in. */
 function plainAlertMetric(): Metric | undefined {

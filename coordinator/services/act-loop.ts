@@ -10,14 +10,15 @@ import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import type { Log } from '../../shared/log.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
-import { type Coming, type Creatable, type Creation, Creations, describeWait } from './creations.ts';
+import { type Coming, type Creation, type Creations, describeWait } from './creations.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetAgents } from './fleet-agents.ts';
 import type { Done, InstanceExecutor } from './instance-executor.ts';
 import type { InstanceStep } from './instance-step.ts';
 import { emptyMemory, type InstanceMemory, joinInstances } from './join-instances.ts';
 import type { LabelWish } from './label-wishes.ts';
-import { planInstances } from './plan-instances.ts';
+import type { Placement } from './placement.ts';
+import { type Creatable, planInstances } from './plan-instances.ts';
 import { RetryBook } from './retry-book.ts';
 import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
 import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
@@ -25,9 +26,12 @@ import type { Services } from './services.ts';
 import { readSlotSessions } from './slot-sessions.ts';
 import { type Act, StepReporter } from './step-reporter.ts';
 import { activeByHost, unknownPart, whyUnknown } from './unknown-hosts.ts';
+import { WaitingList } from './waiting-list.ts';
 
 /** What a policy or a label says of how a service is to be acted on. */
 export interface ActRules {
+  /** Who goes first when hosts are full: the larger one. */
+  priority: number;
   /** Instances kept paused beside the active ones. */
   warm: number;
   /** Fewest that must serve, of `wanted`. */
@@ -39,6 +43,8 @@ export interface ActRules {
 export interface ActLoopParts {
   services: Services;
   fleet: Fleet;
+  creations: Creations;
+  placement: Placement;
   agents: FleetAgents;
   executor: InstanceExecutor;
   /** Every HAProxy that is configured, with its rows while it answers. */
@@ -64,11 +70,11 @@ const settledMs = 60_000;
 export class ActLoop {
   readonly #parts: ActLoopParts;
   readonly #reporter: StepReporter;
-  readonly #creations = new Creations();
   readonly #starts = new RetryBook();
   /** Containers that Docker refused to start. */
   readonly #unstartable = new Set<string>();
   readonly #busy = new Map<string, { kind: InstanceStep['kind']; done: Promise<void> }>();
+  readonly #waitingList = new WaitingList();
   readonly #told = new Map<string, number>();
   #memory: InstanceMemory = emptyMemory;
   #instances: ReadonlyMap<string, readonly ServiceInstance[]> = new Map();
@@ -96,7 +102,7 @@ export class ActLoop {
 
   /** How creating went since the last call; undefined when nothing was created. */
   takeCreation(service: string): Creation | undefined {
-    return this.#creations.take(service);
+    return this.#parts.creations.take(service);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -128,15 +134,24 @@ export class ActLoop {
   }
 
   async #round(signal: AbortSignal): Promise<number> {
-    const { services } = this.#parts;
+    const { services, rules } = this.#parts;
     await this.#see(signal);
     let draining = false;
-    for (const state of services.list()) {
+    const ranked = services.list().map((state) => {
+      const rule = rules(state.service);
+      return { service: state.service, priority: rule.priority, state, rule };
+    });
+    const busy = new Map([...this.#busy].map(([id, { kind }]) => [id, kind]));
+    for (const { state, rule } of this.#waitingList.order(ranked)) {
       const instances = this.#instances.get(state.service) ?? [];
       const current = this.#update(state, instances);
       const wanted = current.override?.replicas ?? current.wanted;
       if (wanted === null) continue;
-      const steps = this.#plan(current, wanted, instances);
+      const steps = this.#plan(current, wanted, instances, rule, busy);
+      this.#waitingList.note(
+        state.service,
+        steps.some((step) => step.kind === 'hold' && step.noRoom === true),
+      );
       this.#plans.set(state.service, steps);
       this.#reporter.holds(state.service, steps);
       for (const step of steps) if (step.kind !== 'hold') this.#launch(step, current, instances, signal);
@@ -189,12 +204,12 @@ export class ActLoop {
     for (const instance of all) {
       this.#keepOut(instance);
       if (instance.serving && (instance.startAgeMs ?? 0) > settledMs) this.#starts.succeeded(instance.id);
-      if (!this.#busy.has(instance.id)) this.#creations.prove(instance, clock.monotonic());
+      if (!this.#busy.has(instance.id)) this.#parts.creations.prove(instance, clock.monotonic());
     }
     const ids = new Set(all.map(({ id }) => id));
     this.#starts.keep(ids);
     for (const id of this.#unstartable) if (!ids.has(id)) this.#unstartable.delete(id);
-    this.#creations.forget((id) => fleet.fate(id) === 'gone');
+    this.#parts.creations.forget((id) => fleet.fate(id) === 'gone');
   }
 
   /**
@@ -225,10 +240,15 @@ export class ActLoop {
     );
   }
 
-  #plan(state: ServiceState, wanted: number, instances: readonly ServiceInstance[]): InstanceStep[] {
-    const { rules, fleet, clock } = this.#parts;
+  #plan(
+    state: ServiceState,
+    wanted: number,
+    instances: readonly ServiceInstance[],
+    rule: ActRules,
+    busy: ReadonlyMap<string, InstanceStep['kind']>,
+  ): InstanceStep[] {
+    const { fleet, clock } = this.#parts;
     const { service } = state;
-    const rule = rules(service);
     const now = clock.monotonic();
     return planInstances({
       instances,
@@ -236,9 +256,9 @@ export class ActLoop {
       wanted,
       warm: wanted === 0 ? 0 : rule.warm,
       minAvailable: Math.min(wanted, rule.minAvailable(wanted)),
-      busy: new Map([...this.#busy].map(([id, { kind }]) => [id, kind])),
-      creating: this.#creations.counts(service),
-      creatable: this.#creatable(state, now),
+      busy,
+      creating: this.#parts.creations.counts(service),
+      creatable: () => this.#creatable(state, now),
       startWait: ({ id }) => {
         const waits = this.#starts.waits(id, now);
         if (waits === undefined) return undefined;
@@ -253,19 +273,29 @@ export class ActLoop {
   #creatable({ service, spec }: ServiceState, now: number): Creatable {
     if (spec === null)
       return {
-        possible: false,
+        atMost: 0,
         why: 'no instance of it has been seen healthy yet, so there is nothing to clone',
       };
-    return this.#creations.possible(service, this.#parts.fleet.views(), now);
+    const { creations, placement, fleet } = this.#parts;
+    const views = fleet.views();
+    const waiting = creations.waiting(service, views, now);
+    const open = views.filter(({ host, known }) => known && !waiting.has(host));
+    const { fits, why } = placement.room(service, spec, { avoided: new Set(waiting.keys()) });
+    const away = views.flatMap(({ host, known }) => (known ? [] : [`Docker host ${host} does not answer`]));
+    const reasons = [...(open.length > 0 ? [why] : []), ...away, ...waiting.values()];
+    return {
+      atMost: fits,
+      why: reasons.length === 0 ? 'there is no Docker host' : reasons.join('; '),
+      noRoom: open.length > 0 && waiting.size === 0,
+    };
   }
 
   #launch(step: Act, state: ServiceState, instances: readonly ServiceInstance[], signal: AbortSignal): void {
-    const coming = step.kind === 'create' ? this.#place(state.service, step.spare) : undefined;
+    const coming = step.kind === 'create' ? this.#place(state, step.spare) : undefined;
     const key = step.kind === 'create' ? `create ${crypto.randomUUID()}` : step.id;
     const instance = step.kind === 'create' ? undefined : instances.find(({ id }) => id === step.id);
-    const host = coming?.host ?? instance?.host;
-    const running = this.#carryOut(step, state, { instance, host, coming }, signal).finally(() => {
-      if (coming !== undefined) this.#creations.end(coming);
+    const running = this.#carryOut(step, state, { instance, coming }, signal).finally(() => {
+      if (coming !== undefined) this.#parts.creations.end(coming);
       this.#busy.delete(key);
       this.wake();
     });
@@ -273,13 +303,14 @@ export class ActLoop {
   }
 
   /** Where a new instance is to be, in view of what else is being made; undefined when no host would take it now. */
-  #place(service: string, spare: boolean): Coming | undefined {
-    const { fleet, clock } = this.#parts;
-    const avoided = this.#creations.avoided(service, fleet.views(), clock.monotonic());
-    const host = fleet.chooseHost(service, this.#creations.hosts(service), avoided);
-    if (host === undefined) return undefined;
-    const coming = { service, host, spare };
-    this.#creations.begin(coming);
+  #place({ service, spec }: ServiceState, spare: boolean): Coming | undefined {
+    const { creations, placement, fleet, clock } = this.#parts;
+    const begunAt = clock.monotonic();
+    const avoided = new Set(creations.waiting(service, fleet.views(), begunAt).keys());
+    const place = spec === null ? undefined : placement.choose(service, spec, avoided);
+    if (place === undefined) return undefined;
+    const coming: Coming = { service, spare, begunAt, ...place };
+    creations.begin(coming);
     return coming;
   }
 
@@ -290,7 +321,7 @@ export class ActLoop {
   async #carryOut(
     step: Act,
     state: ServiceState,
-    on: { instance: ServiceInstance | undefined; host: string | undefined; coming: Coming | undefined },
+    on: { instance: ServiceInstance | undefined; coming: Coming | undefined },
     signal: AbortSignal,
   ): Promise<void> {
     const { executor, fleet } = this.#parts;
@@ -308,7 +339,7 @@ export class ActLoop {
   }
 
   #succeeded(step: Act, service: string, coming: Coming | undefined, done: Done): void {
-    if (coming !== undefined) this.#creations.made(coming, done.container);
+    if (coming !== undefined) this.#parts.creations.made(coming, done.container);
     // Each start counts against the next one until it has served for a while: that is what a crash loop looks like.
     if (step.kind === 'start' || step.kind === 'create') {
       this.#starts.failed(done.container, 'it ended soon after its start', this.#parts.clock.monotonic());
@@ -320,16 +351,16 @@ export class ActLoop {
   #failed(
     step: Act,
     service: string,
-    { host, coming }: { host: string | undefined; coming: Coming | undefined },
+    { instance, coming }: { instance: ServiceInstance | undefined; coming: Coming | undefined },
     error: unknown,
   ): void {
     const now = this.#parts.clock.monotonic();
     const why = describeError(error);
-    if (coming !== undefined) this.#creations.failed(coming, why, now);
+    if (coming !== undefined) this.#parts.creations.failed(coming, why, now);
     else if (step.kind === 'start') {
       this.#starts.failed(step.id, why, now);
       this.#unstartable.add(step.id);
     }
-    this.#reporter.failed(step, service, host, error);
+    this.#reporter.failed(step, service, coming?.host ?? instance?.host, error);
   }
 }

@@ -11,14 +11,17 @@ const drainDeadlineMs = 60_000;
 export interface RuleSources {
   policy: Policy | undefined;
   drain: { deadlineMs: number } | undefined;
+  /** The policy's: who goes first when hosts are full. */
+  priority: number | undefined;
   labels: readonly LabelSettings[];
   /** Container ids or names that go first. */
   unwanted: readonly string[];
 }
 
-export function readActRules({ policy, drain, labels, unwanted }: RuleSources): ActRules {
+export function readActRules({ policy, drain, priority, labels, unwanted }: RuleSources): ActRules {
   const order = policy?.victims ?? 'youngest';
   return {
+    priority: priority ?? 0,
     warm: Math.max(0, ...labels.map(({ warm }) => warm ?? 0)),
     minAvailable: (wanted) => minAvailable(policy?.budget ?? null, wanted),
     drainDeadlineMs: drain?.deadlineMs ?? drainDeadlineMs,

@@ -6,6 +6,7 @@ import type { Log } from '../../shared/log.ts';
 import type { AgentRecord } from '../agents/agent-record.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
 import type { Audit } from '../audit/audit.ts';
+import type { RoomShares } from '../decide/capacity.ts';
 import type { AdmittedPolicy } from '../policy/normalize.ts';
 import type { SlotKeeper } from '../slots/slot-keeper.ts';
 import type { ContainerFate } from '../slots/slot-world.ts';
@@ -13,12 +14,15 @@ import type { Store } from '../store/store.ts';
 import type { DockerEndpoint } from '../targets/docker/endpoint.ts';
 import { ActLoop } from './act-loop.ts';
 import { readActRules } from './act-rules.ts';
+import { Creations } from './creations.ts';
 import { Fleet } from './fleet.ts';
 import { FleetAgents } from './fleet-agents.ts';
 import { type Boundary, InstanceExecutor } from './instance-executor.ts';
 import { LabelWatcher } from './label-watcher.ts';
 import { hasLabelWish, readLabelWish } from './label-wishes.ts';
-import { isActive } from './service-instance.ts';
+import { Placement, type Room } from './placement.ts';
+import type { RoomClaim } from './room-claims.ts';
+import { isActive, isSpare, isStopped } from './service-instance.ts';
 import { ServiceSaver } from './service-saver.ts';
 import type { ServiceState } from './service-state.ts';
 import { Services } from './services.ts';
@@ -36,14 +40,19 @@ export interface ActingParts {
   /** Instances that are to go first when one has to, by container id or name. */
   unwanted: (service: string) => readonly string[];
   keeper: () => SlotKeeper;
+  /** How much of each host may be promised; default: as much as anybody asks for. */
+  shares?: RoomShares;
   boundary?: Boundary;
 }
+
+const allOfIt: RoomShares = { memory: Number.POSITIVE_INFINITY, cpu: Number.POSITIVE_INFINITY };
 
 export class Acting {
   readonly fleet: Fleet;
   readonly agents: FleetAgents;
   readonly services = new Services();
   readonly loop: ActLoop;
+  readonly #placement: Placement;
   readonly #parts: ActingParts;
   readonly #saver: ServiceSaver;
   readonly #specs: SpecKeeper;
@@ -57,9 +66,18 @@ export class Acting {
     this.#saver = new ServiceSaver({ services: this.services, store, log, clock });
     const { fleet, agents, services } = this;
     const boundary = parts.boundary ?? (() => undefined);
+    const creations = new Creations();
+    const placement = new Placement({
+      views: () => fleet.views(),
+      coming: () => creations.coming(),
+      shares: parts.shares ?? allOfIt,
+    });
+    this.#placement = placement;
     this.loop = new ActLoop({
       services,
       fleet,
+      creations,
+      placement,
       agents,
       executor: new InstanceExecutor({
         fleet,
@@ -80,6 +98,7 @@ export class Acting {
         return readActRules({
           policy: admitted?.policy,
           drain: admitted?.drain,
+          priority: admitted?.priority,
           labels: this.#labels(service),
           unwanted: parts.unwanted(service),
         });
@@ -116,9 +135,26 @@ export class Acting {
     const fate = this.fleet.fate(record.container);
     if (fate === 'gone' || fate === 'stopped') return 'gone';
     if (fate === 'unknown') return 'unknown';
-    return this.fleet.instances().find(({ id }) => id === record.container)?.state === 'paused'
-      ? 'paused'
-      : 'up';
+    return this.fleet.instance(record.container)?.state === 'paused' ? 'paused' : 'up';
+  }
+
+  /**
+   * How many more instances a service can have: new ones, and those that are there and can be used again. Undefined:
+   * nothing limits it. `claims`: what others get first.
+   */
+  room(service: string, claims: readonly RoomClaim[] = []): Room | undefined {
+    const spec = this.services.get(service)?.spec ?? null;
+    if (spec === null || this.fleet.empty) return undefined;
+    const claimed = claims.flatMap((claim) => {
+      const other = this.services.get(claim.service)?.spec ?? null;
+      return other === null ? [] : Array.from({ length: claim.count }, () => other);
+    });
+    const { fits, why } = this.#placement.room(service, spec, { claimed });
+    if (fits === Number.POSITIVE_INFINITY) return undefined;
+    const reusable = (this.loop.instances().get(service) ?? []).filter(
+      (instance) => !instance.byOperator && (isSpare(instance) || isStopped(instance)),
+    );
+    return { fits: fits + reusable.length, why };
   }
 
   /** Slot prefixes that labels name. */
@@ -171,8 +207,6 @@ export class Acting {
   }
 
   #labels(service: string): LabelSettings[] {
-    return this.fleet
-      .instances()
-      .flatMap((instance) => (instance.service === service ? [instance.settings] : []));
+    return this.fleet.instancesOf(service).map(({ settings }) => settings);
   }
 }

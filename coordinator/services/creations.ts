@@ -4,6 +4,7 @@
 //   begin ──► failed ──► back-off of that host
 //        └──► made ──► (it serves) ──► succeeded     what ends before it has served would be made again without end:
 //                 └──► (it ended first) ──► back-off   it counts as a failure
+import type { Amounts } from '../decide/capacity.ts';
 import type { HostObservation } from '../targets/docker/observation.ts';
 import { RetryBook } from './retry-book.ts';
 import { isSpare, type ServiceInstance } from './service-instance.ts';
@@ -16,9 +17,13 @@ export interface Coming {
   readonly service: string;
   readonly host: string;
   readonly spare: boolean;
+  /** What it takes of its host's room. */
+  readonly need: Amounts;
+  /** Monotonic. */
+  readonly begunAt: number;
+  /** Once the engine has made it. */
+  id?: string;
 }
-
-export type Creatable = { possible: true } | { possible: false; why: string };
 
 export class Creations {
   readonly #waits = new RetryBook();
@@ -41,8 +46,8 @@ export class Creations {
     this.#ended.set(service, 'succeeded');
   }
 
-  failed({ service, host }: Coming, why: string, now: number): void {
-    this.#waits.failed(keyOf(service, host), why, now);
+  failed({ service, host, begunAt }: Coming, why: string, now: number): void {
+    this.#waits.failed(keyOf(service, host), why, now, begunAt);
     this.#ended.set(service, 'failed');
   }
 
@@ -74,28 +79,20 @@ export class Creations {
     return { active: coming.length - spare, spare };
   }
 
-  /** Hosts on which one of the service is being made, once for each. */
-  hosts(service: string): string[] {
-    return [...this.#coming].flatMap((each) => (each.service === service ? [each.host] : []));
+  /** All that are being made. */
+  coming(): readonly Coming[] {
+    return [...this.#coming];
   }
 
-  /** Hosts on which making one of the service has just failed. */
-  avoided(service: string, views: readonly HostObservation[], now: number): Set<string> {
-    const hosts = views.map(({ host }) => host);
-    return new Set(hosts.filter((host) => this.#waits.waits(keyOf(service, host), now) !== undefined));
-  }
-
-  /** Whether some host would take one now, and why none does. */
-  possible(service: string, views: readonly HostObservation[], now: number): Creatable {
-    const reasons: string[] = [];
+  /** Hosts that answer, and on which making one of the service has just failed: with the reason and when it is tried again. */
+  waiting(service: string, views: readonly HostObservation[], now: number): Map<string, string> {
+    const reasons = new Map<string, string>();
     for (const { host, known } of views) {
-      const waits = this.#waits.waits(keyOf(service, host), now);
-      if (known && waits === undefined) return { possible: true };
-      // Of a host that does not answer, that is what stands in the way.
-      if (!known || waits === undefined) reasons.push(`Docker host ${host} does not answer`);
-      else reasons.push(views.length === 1 ? describeWait(waits) : `on ${host} ${describeWait(waits)}`);
+      const waits = known ? this.#waits.waits(keyOf(service, host), now) : undefined;
+      if (waits === undefined) continue;
+      reasons.set(host, views.length === 1 ? describeWait(waits) : `on ${host} ${describeWait(waits)}`);
     }
-    return { possible: false, why: reasons.length === 0 ? 'there is no Docker host' : reasons.join('; ') };
+    return reasons;
   }
 }
 

@@ -11,8 +11,8 @@ import type { Instance } from '../targets/docker/instance.ts';
 
 /** An agent answers a word to it within milliseconds. */
 const seenMs = 2000;
-/** A goodbye is remembered for longer than it takes to give the slot back, also while HAProxy is away for a while. */
-const goodbyeKeptMs = 300_000;
+/** A HAProxy that is away just now still has slots of those that have left when it is back. */
+const leftKeptMs = 600_000;
 
 /** What is known of a container that has no agent. */
 export interface Unattended {
@@ -29,6 +29,8 @@ export class FleetAgents {
   readonly #ordered = new Set<string>();
   readonly #listeners = new Set<() => void>();
   #unattended: readonly AgentRecord[] = [];
+  #standIns: ReadonlySet<string> = new Set();
+  #version = 0;
   #haproxys: readonly string[] = [];
 
   constructor(registry: AgentRegistry, clock: Clock) {
@@ -41,6 +43,11 @@ export class FleetAgents {
     });
   }
 
+  /** Another one after each change of who there is, of a phase or of a registration. */
+  get version(): number {
+    return this.#version;
+  }
+
   list(): readonly AgentRecord[] {
     const registered = this.#registry.list();
     const records = this.#unattended.length === 0 ? registered : [...registered, ...this.#unattended];
@@ -48,6 +55,10 @@ export class FleetAgents {
     return records.map((record) =>
       this.#ordered.has(record.id) && record.phase === 'ready' ? { ...record, phase: 'draining' } : record,
     );
+  }
+
+  get(id: string): AgentRecord | undefined {
+    return this.#registry.get(id) ?? this.#unattended.find((record) => record.id === id);
   }
 
   onChange(listener: () => void): () => void {
@@ -85,7 +96,8 @@ export class FleetAgents {
   /** Agent id of a container: its agent's, or the one that stands for it. */
   agentOf(instance: Instance): string | undefined {
     if (instance.agentId !== undefined) return instance.agentId;
-    return this.#unattended.some(({ id }) => id === standIn(instance.id)) ? standIn(instance.id) : undefined;
+    const id = standIn(instance.id);
+    return this.#standIns.has(id) ? id : undefined;
   }
 
   /** Takes in what is known of containers without an agent. */
@@ -95,20 +107,21 @@ export class FleetAgents {
     this.#haproxys = haproxys;
     const records = unattended.map((each) => {
       seen.add(standIn(each.instance.id));
-      return this.#record(each, known.get(standIn(each.instance.id)));
+      const before = known.get(standIn(each.instance.id));
+      // One that has left and is back begins anew.
+      return this.#record(each, before?.goodbyeReason === undefined ? before : undefined);
     });
-    // One that is gone has said goodbye: its slot is given back.
+    // One that is gone has said goodbye: its slot is given back. It is remembered for as long as that may take.
     const now = this.#clock.monotonic();
-    const left = this.#unattended
-      .filter(({ id, lastHeardAt }) => !seen.has(id) && now - (lastHeardAt ?? now) < goodbyeKeptMs)
-      .map(
-        (record): AgentRecord => ({
-          ...record,
-          connected: false,
-          phase: 'stopping',
-          goodbyeReason: 'its container has ended',
-        }),
-      );
+    const gone = this.#unattended.filter(
+      ({ id, lastHeardAt }) => !seen.has(id) && now - (lastHeardAt ?? now) < leftKeptMs,
+    );
+    const left = gone.map(
+      (record): AgentRecord =>
+        record.goodbyeReason === undefined
+          ? { ...record, connected: false, phase: 'stopping', goodbyeReason: 'its container has ended' }
+          : record,
+    );
     const next = [...records, ...left];
     const text = (list: readonly AgentRecord[]) =>
       JSON.stringify(
@@ -116,6 +129,7 @@ export class FleetAgents {
       );
     const changed = text(next) !== text(this.#unattended);
     this.#unattended = next;
+    this.#standIns = new Set(next.map(({ id }) => id));
     if (changed) this.#changed();
   }
 
@@ -153,6 +167,7 @@ export class FleetAgents {
   }
 
   #changed(): void {
+    this.#version += 1;
     for (const listener of this.#listeners) listener();
   }
 }

@@ -13,8 +13,17 @@ interface Host {
   observer: DockerObserver;
 }
 
+/** The instances of all hosts, as often as one of their listings has changed. */
+interface Index {
+  of: readonly (readonly Instance[])[];
+  all: readonly Instance[];
+  byId: ReadonlyMap<string, Instance>;
+  byService: ReadonlyMap<string, readonly Instance[]>;
+}
+
 export class Fleet {
   readonly #hosts: ReadonlyMap<string, Host>;
+  #indexed: Index = { of: [], all: [], byId: new Map(), byService: new Map() };
 
   constructor(
     endpoints: readonly DockerEndpoint[],
@@ -41,8 +50,18 @@ export class Fleet {
     return [...this.#hosts.values()].map(({ observer }) => observer.view());
   }
 
-  instances(): Instance[] {
-    return this.views().flatMap(({ instances }) => instances);
+  instances(): readonly Instance[] {
+    return this.#index().all;
+  }
+
+  /** Instances of a service, running or not. */
+  instancesOf(service: string): readonly Instance[] {
+    return this.#index().byService.get(service) ?? [];
+  }
+
+  /** By container id. */
+  instance(id: string): Instance | undefined {
+    return this.#index().byId.get(id);
   }
 
   client(host: string): DockerClient | undefined {
@@ -51,7 +70,7 @@ export class Fleet {
 
   /** The engine on which a container is; undefined when none has listed it. */
   clientOf(id: string): DockerClient | undefined {
-    const host = this.instances().find((instance) => instance.id === id)?.host;
+    const host = this.instance(id)?.host;
     return host === undefined ? undefined : this.client(host);
   }
 
@@ -91,16 +110,20 @@ export class Fleet {
     }
   }
 
-  /**
-   * For a new instance: the host that is known and has the fewest instances of the service, then the fewest at all.
-   * `coming`: hosts on which one of the service is being made, once for each. `avoided`: hosts that are out of question.
-   */
-  chooseHost(service: string, coming: readonly string[], avoided: ReadonlySet<string>): string | undefined {
-    const candidates = this.views().filter(({ known, host }) => known && !avoided.has(host));
-    const count = (view: HostObservation, of?: string) =>
-      view.instances.filter((each) => each.state === 'running' && (of === undefined || each.service === of))
-        .length + coming.filter((host) => host === view.host).length;
-    return candidates.toSorted((a, b) => count(a, service) - count(b, service) || count(a) - count(b))[0]
-      ?.host;
+  /** What is looked for once for each service or agent must not be looked for among all instances. */
+  #index(): Index {
+    const lists = this.views().map(({ instances }) => instances);
+    const { of } = this.#indexed;
+    if (of.length === lists.length && lists.every((list, index) => list === of[index])) return this.#indexed;
+    const all = lists.flat();
+    const byService = new Map<string, Instance[]>();
+    for (const instance of all) {
+      if (instance.service === undefined) continue;
+      const group = byService.get(instance.service);
+      if (group === undefined) byService.set(instance.service, [instance]);
+      else group.push(instance);
+    }
+    this.#indexed = { of: lists, all, byId: new Map(all.map((each) => [each.id, each])), byService };
+    return this.#indexed;
   }
 }

@@ -7,6 +7,7 @@ import type { AgentRegistry } from '../agents/registry.ts';
 import type { DockerClient } from '../targets/docker/client.ts';
 import { createFromSpec } from '../targets/docker/create-from-spec.ts';
 import { isNotFound, isNotModified } from '../targets/docker/docker-error.ts';
+import type { Coming } from './creations.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetAgents } from './fleet-agents.ts';
 import type { InstanceStep } from './instance-step.ts';
@@ -47,21 +48,21 @@ export class InstanceExecutor {
   }
 
   /**
-   * `target`: the instance that the step is on, or the host on which one is to be made.
+   * `target`: the instance that the step is on, or the place of the one that is to be made.
    * @throws BerthError `docker.…` when the engine refused or did not answer; what was half done is found and finished
    *   by the next plan
    */
   async run(
     step: Exclude<InstanceStep, { kind: 'hold' }>,
     state: ServiceState,
-    target: { instance: ServiceInstance | undefined; host: string | undefined },
+    target: { instance: ServiceInstance | undefined; coming: Coming | undefined },
     signal: AbortSignal,
   ): Promise<Done> {
     const { boundary } = this.#parts;
     boundary(`${step.kind}.before`);
     const done =
       step.kind === 'create'
-        ? await this.#create(step, state, target.host, signal)
+        ? await this.#create(step, state, target.coming, signal)
         : await this.#change(step, state.service, required(target.instance), signal);
     boundary(`${step.kind}.after`);
     return done;
@@ -119,7 +120,7 @@ export class InstanceExecutor {
   ): Promise<void> {
     // A paused container can't act on its stop signal.
     if (instance.state === 'paused') await client.unpause(instance.id, signal);
-    const grace = this.#parts.fleet.instances().find(({ id }) => id === instance.id)?.stopSeconds ?? 10;
+    const grace = this.#parts.fleet.instance(instance.id)?.stopSeconds ?? 10;
     await client
       .stop(instance.id, grace, signal)
       .catch(unless((error) => isNotModified(error) || isNotFound(error)));
@@ -131,15 +132,17 @@ export class InstanceExecutor {
   async #create(
     step: On<'create'>,
     { service, spec }: ServiceState,
-    host: string | undefined,
+    coming: Coming | undefined,
     signal: AbortSignal,
   ): Promise<Done> {
     const { log, services, boundary } = this.#parts;
-    if (host === undefined) throw new BerthError('docker.unavailable', 'no Docker host answers');
     if (spec === null)
       throw new BerthError('docker.not-cloneable', `there is no spec of ${service}`, {
         hint: 'run one instance of it by hand',
       });
+    if (coming === undefined)
+      throw new BerthError('docker.unavailable', 'no Docker host answers and has room for it');
+    const { host } = coming;
     const client = this.#client(host);
     const made = await createFromSpec(client, spec, {
       service,
@@ -149,6 +152,7 @@ export class InstanceExecutor {
       log,
       signal,
     });
+    coming.id = made.id;
     boundary('create.between');
     if (step.spare) services.setSpare(service, made.id, true);
     try {

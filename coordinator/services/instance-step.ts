@@ -27,6 +27,6 @@ export type InstanceStep =
   /** Delete one that has stopped. */
   | (OnInstance & { kind: 'remove' })
   /** What should be done and is not, and why. */
-  | (StepBase & { kind: 'hold' });
+  | (StepBase & { kind: 'hold'; noRoom?: true });
 
 export type InstanceStepKind = InstanceStep['kind'];

@@ -28,6 +28,13 @@ export interface StartWait {
   crashed: boolean;
 }
 
+export interface Creatable {
+  atMost: number;
+  why: string;
+  /** What is missing is room on the hosts. */
+  noRoom?: boolean;
+}
+
 export interface ServicePlanning {
   /** Also those on hosts that do not answer, as they were last known. */
   instances: readonly ServiceInstance[];
@@ -42,8 +49,11 @@ export interface ServicePlanning {
   busy: ReadonlyMap<string, InstanceStepKind>;
   /** Instances that are being created. */
   creating: { active: number; spare: number };
-  /** False when a clone cannot be made now (no spec, back-off after a failure, no capacity). */
-  creatable: { possible: true } | { possible: false; why: string };
+  /**
+   * How many clones can be made now, and why no more (no spec, back-off after a failure, no capacity). Asked only when
+   * one is to be made.
+   */
+  creatable: () => Creatable;
   /** Why a stopped instance is not started again yet; undefined when it may be. */
   startWait: (instance: ServiceInstance) => StartWait | undefined;
   /** A running instance may be without traffic for this long before it counts as unhealthy. */
@@ -147,13 +157,7 @@ function planUp(
   reused.push(...waiting);
   const toCreate = uncovered - waiting.length;
   if (toCreate <= 0) return reused;
-  if (!creatable.possible) {
-    return [...reused, { kind: 'hold', reason: `${toCreate} more wanted, but ${creatable.why}` }];
-  }
-  return [
-    ...reused,
-    ...Array.from({ length: toCreate }, (): InstanceStep => ({ kind: 'create', spare: false, reason })),
-  ];
+  return [...reused, ...planCreations(toCreate, creatable(), { spare: false, reason })];
 }
 
 function planDrains(
@@ -242,15 +246,23 @@ function planSpares(
     });
   }
   const lacking = returning > 0 ? 0 : room - creating.spare - awaySpares;
-  if (lacking > 0 && creatable.possible) {
-    steps.push(
-      ...Array.from(
-        { length: lacking },
-        (): InstanceStep => ({ kind: 'create', spare: true, reason: `${warm} kept warm` }),
-      ),
-    );
-  }
+  if (lacking > 0)
+    steps.push(...planCreations(lacking, creatable(), { spare: true, reason: `${warm} kept warm` }));
   return steps;
+}
+
+/** What can be made is made, and of the rest it is said why not. */
+function planCreations(
+  count: number,
+  { atMost, why, noRoom = false }: Creatable,
+  what: { spare: boolean; reason: string },
+): InstanceStep[] {
+  const made = Math.max(0, Math.min(count, atMost));
+  const steps = Array.from({ length: made }, (): InstanceStep => ({ kind: 'create', ...what }));
+  if (made === count) return steps;
+  const wish = what.spare ? 'more to be kept warm' : 'more wanted';
+  const reason = `${count - made} ${wish}, but ${why}`;
+  return [...steps, { kind: 'hold', reason, ...(noRoom ? { noRoom } : {}) }];
 }
 
 /** Clones that have stopped and are not wanted are deleted; other people's containers stay. */

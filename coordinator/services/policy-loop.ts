@@ -16,6 +16,7 @@ import type { SourceReader } from '../sources/reader.ts';
 import { observationOf } from './act-rules.ts';
 import type { Creation } from './creations.ts';
 import type { DecisionLog } from './decision-log.ts';
+import type { Room } from './placement.ts';
 import { isActive, type ServiceInstance } from './service-instance.ts';
 import type { Services } from './services.ts';
 
@@ -31,6 +32,8 @@ export interface PolicyLoopParts {
   backendOf(service: string): string;
   alerts(service: string): readonly Alert[];
   takeCreation(service: string): Creation | undefined;
+  /** How many more the hosts can take; undefined: nothing limits it. */
+  room?(service: string): Room | undefined;
   /** Reads metrics `sources` of a policy at once; given apart from `reader` for `berth eval`. */
   log: Log;
   clock: Clock;
@@ -179,6 +182,7 @@ export async function observe(
   const seen = parts.instances(service);
   const state = parts.services.get(service);
   const creation = parts.takeCreation(service);
+  const capacity = parts.room?.(service);
   const instances = seen.known ? seen.instances : [];
   return {
     target: seen.known
@@ -188,6 +192,7 @@ export async function observe(
     readings,
     alerts: parts.alerts(service),
     ...(creation === undefined ? {} : { creation }),
+    ...(capacity === undefined ? {} : { capacity }),
     ...(state === undefined ? {} : { controls: controlsOf(state) }),
   };
 }

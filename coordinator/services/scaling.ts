@@ -16,8 +16,10 @@ import { SourceReader } from '../sources/reader.ts';
 import type { SourceInstance } from '../sources/source.ts';
 import type { Store } from '../store/store.ts';
 import type { Acting } from './acting.ts';
+import { BackendIndex } from './backend-index.ts';
 import { DecisionLog } from './decision-log.ts';
 import { PolicyLoop, type PolicyLoopParts } from './policy-loop.ts';
+import { claimsAbove, type RoomClaim } from './room-claims.ts';
 import { isActive } from './service-instance.ts';
 import { whyUnknown } from './unknown-hosts.ts';
 
@@ -50,11 +52,14 @@ export class Scaling {
   readonly loopParts: PolicyLoopParts;
   readonly #parts: ScalingParts;
   readonly #reader: SourceReader;
+  readonly #backends: BackendIndex;
   readonly #running = new Map<string, Running>();
 
   constructor(parts: ScalingParts) {
     const { policyFile, acting, registry, keeper, store, audit, log, clock } = parts;
     this.#parts = parts;
+    const { fleet, agents, services } = acting;
+    this.#backends = new BackendIndex({ fleet, agents, services });
     this.pushed = new PushedMetrics(clock);
     this.decisions = new DecisionLog({ store, audit, log, clock });
     this.policies = new PolicySet({ file: policyFile, store, labels: () => this.#labels(), log, clock });
@@ -96,11 +101,12 @@ export class Scaling {
       services: acting.services,
       decisions: this.decisions,
       instances: (service) => this.#instances(service),
-      backendOf: (service) => this.#backendOf(service),
+      backendOf: (service) => this.#backends.backendOf(service),
       alerts: (service) => {
         const weights = alertWeights(this.policyOf(service));
         return this.#alertNames(service).flatMap((name) => this.inbox.active(name, weights));
       },
+      room: (service) => acting.room(service, this.#claimsAbove(service)),
       takeCreation: (service) => acting.loop.takeCreation(service),
       log,
       clock,
@@ -181,7 +187,7 @@ export class Scaling {
     const { services, loop } = this.#parts.acting;
     for (const { row } of this.inbox.live()) {
       if (row.state !== 'unprocessed' || row.service === null) continue;
-      const service = this.#serviceCalled(row.service);
+      const service = this.#backends.serviceCalled(row.service);
       for (const demand of this.inbox.demands(row.service)) {
         if (demand.fingerprint !== row.fingerprint) continue;
         const state = service === undefined ? undefined : services.get(service);
@@ -218,18 +224,12 @@ export class Scaling {
     );
   }
 
-  /** The service of this name, or the only one that has the backend of this name, as HAProxy's own metrics call it. */
-  #serviceCalled(name: string): string | undefined {
-    const { services } = this.#parts.acting;
-    if (services.get(name) !== undefined) return name;
-    const [only, ...more] = services.list().filter(({ service }) => this.#backendOf(service) === name);
-    return more.length === 0 ? only?.service : undefined;
-  }
-
   /** The names by which alerts may call a service. */
   #alertNames(service: string): string[] {
-    const backend = this.#backendOf(service);
-    return backend !== service && this.#serviceCalled(backend) === service ? [service, backend] : [service];
+    const backend = this.#backends.backendOf(service);
+    return backend !== service && this.#backends.serviceCalled(backend) === service
+      ? [service, backend]
+      : [service];
   }
 
   #demands(service: string): AlertDemand[] {
@@ -249,6 +249,14 @@ export class Scaling {
     return this.#demands(service).flatMap((demand) =>
       demand.kind === 'availability' ? [] : [{ min: demand.min, max: demand.max }],
     );
+  }
+
+  #claimsAbove(service: string): RoomClaim[] {
+    const others = [...this.#running].flatMap(([other, { loop }]) => {
+      const record = this.decisions.last(other)?.record;
+      return record === undefined ? [] : [{ service: other, priority: loop.effective.priority, record }];
+    });
+    return claimsAbove(this.#running.get(service)?.loop.effective.priority ?? 0, others);
   }
 
   #labels(): PolicyLabels[] {
@@ -279,9 +287,8 @@ export class Scaling {
 
   #sourceInstances(service: string): SourceInstance[] {
     const { acting } = this.#parts;
-    const records = new Map(acting.agents.list().map((record) => [record.id, record]));
     return (acting.loop.instances().get(service) ?? []).filter(isActive).map(({ id, name, agent }) => {
-      const registrations = (agent === undefined ? undefined : records.get(agent))?.registrations ?? [];
+      const registrations = (agent === undefined ? undefined : acting.agents.get(agent))?.registrations ?? [];
       const addresses = registrations.map(({ address, port }) => `${address}:${port}`);
       return {
         id,
@@ -289,21 +296,6 @@ export class Scaling {
         names: [id.slice(0, 12), name, ...(agent === undefined ? [] : [agent]), ...addresses],
       };
     });
-  }
-
-  /** The backend in which instances of the service have slots, what a label says, or the service's own name. */
-  #backendOf(service: string): string {
-    const { acting } = this.#parts;
-    const record = acting.agents
-      .list()
-      .find(
-        (each) => each.service === service && each.registrations.some(({ backend }) => backend !== undefined),
-      );
-    const registered = record?.registrations.find(({ backend }) => backend !== undefined)?.backend;
-    const label = acting.fleet
-      .instances()
-      .find((instance) => instance.service === service && instance.settings.backend !== undefined);
-    return registered ?? label?.settings.backend ?? service;
   }
 }
 

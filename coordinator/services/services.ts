@@ -1,10 +1,17 @@
 // All services that Berth knows, in memory. Changes are told to listeners (the act loop wakes) and noted for the saver.
+import { isDeepStrictEqual } from 'node:util';
 import { newService, type ServiceState } from './service-state.ts';
 
 export class Services {
   readonly #states = new Map<string, ServiceState>();
   readonly #listeners = new Set<(service: string) => void>();
   readonly #unsaved = new Set<string>();
+  #membership = 0;
+
+  /** Another one after each change of which services there are. */
+  get membership(): number {
+    return this.#membership;
+  }
 
   list(): ServiceState[] {
     return [...this.#states.values()];
@@ -17,6 +24,7 @@ export class Services {
   /** Takes in what an earlier run has saved; what this run knows already stays. */
   restore(states: readonly ServiceState[]): void {
     for (const state of states) if (!this.#states.has(state.service)) this.#states.set(state.service, state);
+    this.#membership += 1;
     for (const state of states) this.#tell(state.service);
   }
 
@@ -24,7 +32,12 @@ export class Services {
   change(service: string, what: Partial<Omit<ServiceState, 'service'>>): ServiceState {
     const before = this.#states.get(service) ?? newService(service);
     const after = { ...before, ...what };
-    if (JSON.stringify(before) === JSON.stringify(after) && this.#states.has(service)) return before;
+    // Field by field: a spec is some kilobytes, and is hardly ever among what is changed.
+    const isSame = Object.entries(what).every(([field, value]) =>
+      isDeepStrictEqual(value, before[field as keyof typeof what]),
+    );
+    if (isSame && this.#states.has(service)) return before;
+    if (!this.#states.has(service)) this.#membership += 1;
     this.#states.set(service, after);
     this.#unsaved.add(service);
     this.#tell(service);
@@ -40,6 +53,7 @@ export class Services {
 
   forget(service: string): void {
     if (!this.#states.delete(service)) return;
+    this.#membership += 1;
     this.#unsaved.add(service);
     this.#tell(service);
   }

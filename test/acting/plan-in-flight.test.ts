@@ -37,7 +37,7 @@ const planning = (over: Partial<ServicePlanning>): ServicePlanning => ({
   minAvailable: 0,
   busy: new Map(),
   creating: { active: 0, spare: 0 },
-  creatable: { possible: true },
+  creatable: () => ({ atMost: Number.POSITIVE_INFINITY, why: '' }),
   startWait: () => undefined,
   unhealthyAfterMs: 30_000,
   drainDeadlineMs: 60_000,

@@ -6,13 +6,16 @@ import { until } from '../bench/wait.ts';
 import type { Stage } from './stage.ts';
 
 /** A server takes 4 requests at a time, so 3 is what it should have at most. */
-export const stepPolicy = `policies:
+export const stepPolicy = stepPolicyEvery('250ms');
+
+/** `interval`: how often it is evaluated; undefined: the default. */
+export function stepPolicyEvery(interval: string | undefined): string {
+  return `policies:
   - name: step
     service: $SERVICE
     minReplicas: 1
     maxReplicas: 4
-    interval: 250ms
-    metrics:
+${interval === undefined ? '' : `    interval: ${interval}\n`}    metrics:
       - name: sessions
         source: { type: haproxy, what: sessions }
         target: { type: AverageValue, averageValue: 3 }
@@ -22,11 +25,14 @@ export const stepPolicy = `policies:
         stabilizationWindowSeconds: 3
         policies: [{ type: Percent, value: 100, periodSeconds: 1 }]
 `;
+}
 
 export interface StepTimes {
   /** From the first request that waited in HAProxy. */
   decidedMs: number;
-  /** From the decision to the container that was created or unparked. */
+  /** From the decision until Docker was creating, or had unpaused, a container, by Docker's own clock. */
+  calledMs: number;
+  /** From the decision until the audit says that it was created or unparked. */
   actedMs: number;
   /** From the decision to the first answer of an instance that was not there before. */
   servedMs: number;
@@ -90,10 +96,23 @@ export async function timeStep(stage: Stage): Promise<StepTimes> {
   const decidedAt = Date.parse(decided.at);
   return {
     decidedMs: decidedAt - (saturatedAt ?? decidedAt),
+    calledMs: (await firstCall(stage, since)) - decidedAt,
     actedMs: Date.parse(acted.at) - decidedAt,
     servedMs: servedAt - decidedAt,
     counts,
   };
+}
+
+/** Wall milliseconds at which Docker first created or unpaused a container of the service. */
+async function firstCall(stage: Stage, since: number): Promise<number> {
+  const text = await stage.engine.run([
+    ...['events', '--since', (since / 1000).toFixed(3), '--until', (Date.now() / 1000).toFixed(3)],
+    ...['--filter', `label=berth.service=${stage.service}`],
+    ...['--filter', 'event=create', '--filter', 'event=unpause', '--format', '{{.TimeNano}}'],
+  ]);
+  const times = text.split('\n').filter((line) => line !== '');
+  if (times.length === 0) throw new Error('Docker tells of no container that was created or unpaused');
+  return Math.min(...times.map(Number)) / 1e6;
 }
 
 const isActed = (event: string): boolean => event === 'instance.created' || event === 'instance.unparked';

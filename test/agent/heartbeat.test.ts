@@ -21,6 +21,23 @@ after(async () => {
   await haproxy[Symbol.asyncDispose]();
 });
 
+test('an agent that was frozen keeps its session: silence while it could not listen means nothing', async () => {
+  await using coordinator = await startCoordinator();
+  const env = { BERTH_COORDINATOR: coordinator.url, BERTH_TOKEN: 'hush', BERTH_SERVICE: 'web' };
+  await using instance = await startInstance(haproxy, env);
+  await coordinator.heartbeat('when it is ready', ({ phase }) => phase === 'ready');
+  instance.signal('SIGSTOP');
+  const stoppedAt = performance.now();
+  await until(() => performance.now() - stoppedAt > 4500, {
+    what: 'more than three heartbeats and three seconds have passed',
+  });
+  const before = coordinator.heartbeats().length;
+  instance.signal('SIGCONT');
+  await until(() => coordinator.heartbeats().length > before + 3, { what: 'it beats again' });
+  assert.equal(coordinator.messages.filter(({ type }) => type === 'hello').length, 1, instance.output());
+  assert.deepEqual(coordinator.closed, []);
+});
+
 test('hello, welcome, heartbeats with the slot, and a goodbye with the whole timeline', async () => {
   await using coordinator = await startCoordinator();
   const env = { BERTH_COORDINATOR: coordinator.url, BERTH_TOKEN: 'hush', BERTH_SERVICE: 'web' };

@@ -133,6 +133,24 @@ describe('a session', () => {
     assert.equal(third.messages.length, 1);
   });
 
+  it('does not tell an agent to drain that was called back while it had no session', async (t) => {
+    const { connect, registry } = await startSessions(t);
+    registry.restore([]);
+    const first = await connect();
+    first.send(hello('a1'));
+    await eventually('the welcome', () => first.messages.length >= 1);
+    assert.equal(registry.drain('a1', true, 'it is kept warm'), true);
+    first.send(heartbeat(1, { phase: 'draining' }));
+    await eventually('the heartbeat', () => registry.get('a1')?.phase === 'draining');
+    first.socket.terminate();
+    await eventually('the loss', () => registry.get('a1')?.connected === false);
+    assert.equal(registry.drain('a1', false, 'it is wanted'), false);
+    const second = await connect();
+    second.send(hello('a1'));
+    await eventually('both', () => second.messages.length === 2);
+    assert.deepEqual(second.messages[1], { type: 'drain', drain: false, reason: 'no drain is wanted' });
+  });
+
   it("writes an agent's timeline into the audit with its own times", async (t) => {
     const { connect, entries } = await startSessions(t);
     const client = await connect();

@@ -18,7 +18,8 @@ export interface FakeEngine extends AsyncDisposable {
 
 const folder = join(import.meta.dirname, '../bench/recorded/docker-20.10');
 
-export async function startFakeEngine(count: number): Promise<FakeEngine> {
+/** `services`: the containers are of so many services, `web-0` and on, by turns; default: all of `web`. */
+export async function startFakeEngine(count: number, services = 0): Promise<FakeEngine> {
   const listed = await readFile(join(folder, 'listed.json'), 'utf8');
   const inspected = await readFile(join(folder, 'inspected.json'), 'utf8');
   const { Id: recordedId, Names: [recordedName = ''] = [] } = JSON.parse(listed);
@@ -27,8 +28,12 @@ export async function startFakeEngine(count: number): Promise<FakeEngine> {
   );
   const number = new Map(ids.map((id, index) => [id, index + 1]));
   /** The recorded text, as that of another container. */
+  const serviceOf = (id: string) =>
+    services === 0 ? 'web' : `web-${((number.get(id) ?? 0) - 1) % services}`;
   const as = (text: string, id: string) =>
     text
+      .replaceAll('"berth.service": "web"', `"berth.service": "${serviceOf(id)}"`)
+      .replaceAll('BERTH_SERVICE=web', `BERTH_SERVICE=${serviceOf(id)}`)
       .replaceAll(recordedId, id)
       .replaceAll(recordedId.slice(0, 12), id.slice(0, 12))
       .replaceAll(recordedName, `/shop-web-${number.get(id)}`)

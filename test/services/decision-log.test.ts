@@ -15,6 +15,7 @@ import { checkReadiness } from '../../coordinator/readiness.ts';
 import { DecisionLog } from '../../coordinator/services/decision-log.ts';
 import { parseDatabaseUrl } from '../../coordinator/store/database-url.ts';
 import { openStore, type Store } from '../../coordinator/store/store.ts';
+import { unknownSize } from '../../coordinator/targets/docker/host-size.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { until } from '../bench/wait.ts';
 
@@ -123,7 +124,9 @@ test('a policy whose loop hangs, and a Docker host that does not answer, are tol
     lastLooks: new Map(),
     observeMs: 200,
     now: 0,
-    dockerHosts: [{ host: 'lab', known: false, since: 0, error, at: undefined, instances: [] }],
+    dockerHosts: [
+      { host: 'lab', known: false, since: 0, error, at: undefined, instances: [], size: unknownSize },
+    ],
     stuckPolicies: [{ policy: 'web', ageMs: 61_000 }],
   });
   const bad = new Map(checks.filter(({ ok }) => !ok).map(({ name, reason }) => [name, reason]));

@@ -41,7 +41,7 @@ function plan(instances: readonly ServiceInstance[], over: Partial<ServicePlanni
     minAvailable: 1,
     busy: new Map(),
     creating: { active: 0, spare: 0 },
-    creatable: { possible: true },
+    creatable: () => ({ atMost: Number.POSITIVE_INFINITY, why: '' }),
     startWait: () => undefined,
     unhealthyAfterMs: 30_000,
     drainDeadlineMs: 60_000,
@@ -74,7 +74,7 @@ describe('too few', () => {
   });
   test('without a spec or within a back-off it says why and does the rest', () => {
     const steps = plan([instance('a'), instance('spare', drained)], {
-      creatable: { possible: false, why: 'there is no image' },
+      creatable: () => ({ atMost: 0, why: 'there is no image' }),
     });
     assert.deepEqual(kinds(steps), ['undrain spare', 'hold']);
     assert.match(steps[1]?.reason ?? '', /1 more wanted, but there is no image/);

@@ -8,6 +8,7 @@ import type { InstanceStep } from '../../coordinator/services/instance-step.ts';
 import { planInstances, type ServicePlanning } from '../../coordinator/services/plan-instances.ts';
 import { isActive, type ServiceInstance } from '../../coordinator/services/service-instance.ts';
 import { activeByHost, unknownPart, whyUnknown } from '../../coordinator/services/unknown-hosts.ts';
+import { unknownSize } from '../../coordinator/targets/docker/host-size.ts';
 import type { HostObservation } from '../../coordinator/targets/docker/observation.ts';
 
 function instance(id: string, host: string, over: Partial<ServiceInstance> = {}): ServiceInstance {
@@ -43,7 +44,7 @@ const plan = (instances: readonly ServiceInstance[], over: Partial<ServicePlanni
     minAvailable: 1,
     busy: new Map(),
     creating: { active: 0, spare: 0 },
-    creatable: { possible: true },
+    creatable: () => ({ atMost: Number.POSITIVE_INFINITY, why: '' }),
     startWait: () => undefined,
     unhealthyAfterMs: 30_000,
     drainDeadlineMs: 60_000,
@@ -171,7 +172,13 @@ test('whatever its state, no step is on an instance there, and none goes or come
   );
 });
 
-const known = (host: string): HostObservation => ({ host, known: true, at: 1, instances: [] });
+const known = (host: string): HostObservation => ({
+  host,
+  known: true,
+  at: 1,
+  instances: [],
+  size: unknownSize,
+});
 const error = { code: 'docker.unavailable', message: 'no answer', hint: undefined } as const;
 const away = (host: string, at: number | undefined): HostObservation => ({
   host,
@@ -180,6 +187,7 @@ const away = (host: string, at: number | undefined): HostObservation => ({
   error,
   at,
   instances: [],
+  size: unknownSize,
 });
 
 describe('what is known of the hosts', () => {
@@ -211,35 +219,35 @@ describe('what is known of the hosts', () => {
 
 describe('making instances on several hosts', () => {
   const hosts = [known('near'), known('far')];
-  const on = (host: string) => ({ service: 'web', host, spare: false });
+  const need = { memoryBytes: undefined, cpuMilli: undefined };
+  const on = (host: string, begunAt = 0) => ({ service: 'web', host, spare: false, need, begunAt });
 
   test('leaves alone the host on which it failed, for that service, and says why when none is left', () => {
     const creations = new Creations();
     creations.failed(on('far'), 'no such image', 0);
-    assert.deepEqual([...creations.avoided('web', hosts, 500)], ['far']);
-    assert.deepEqual([...creations.avoided('other', hosts, 500)], []);
-    assert.deepEqual(creations.possible('web', hosts, 500), { possible: true });
-    assert.deepEqual(creations.possible('web', [away('near', 1), known('far')], 500), {
-      possible: false,
-      why: 'Docker host near does not answer; on far the last try failed (no such image); the next one is in 1 s',
-    });
-    assert.deepEqual([...creations.avoided('web', hosts, 1500)], []);
+    assert.deepEqual([...creations.waiting('web', hosts, 500).keys()], ['far']);
+    assert.deepEqual([...creations.waiting('other', hosts, 500)], []);
+    assert.equal(
+      creations.waiting('web', hosts, 500).get('far'),
+      'on far the last try failed (no such image); the next one is in 1 s',
+    );
+    assert.deepEqual([...creations.waiting('web', hosts, 1500)], []);
   });
   test('counts tries beside each other as one, and waits longer after each further one', () => {
     const creations = new Creations();
-    for (let tries = 0; tries < 8; tries += 1) creations.failed(on('far'), 'no such image', 0);
-    assert.equal(creations.avoided('web', hosts, 1001).size, 0);
-    creations.failed(on('far'), 'no such image', 1001);
-    assert.equal(creations.avoided('web', hosts, 2900).size, 1);
-    assert.equal(creations.avoided('web', hosts, 3002).size, 0);
+    for (let tries = 0; tries < 8; tries += 1) creations.failed(on('far'), 'no such image', 1 + tries);
+    assert.equal(creations.waiting('web', hosts, 1008).size, 0);
+    creations.failed(on('far', 1001), 'no such image', 1001);
+    assert.equal(creations.waiting('web', hosts, 2900).size, 1);
+    assert.equal(creations.waiting('web', hosts, 3002).size, 0);
   });
   test('one that ends before it has served speaks against its host', () => {
     const creations = new Creations();
     creations.made(on('far'), 'c1');
     creations.prove(instance('c1', 'far', { state: 'exited', serving: false }), 0);
-    assert.deepEqual([...creations.avoided('web', hosts, 500)], ['far']);
+    assert.deepEqual([...creations.waiting('web', hosts, 500).keys()], ['far']);
     creations.made(on('far'), 'c2');
     creations.prove(instance('c2', 'far'), 600);
-    assert.equal(creations.avoided('web', hosts, 600).size, 0);
+    assert.equal(creations.waiting('web', hosts, 600).size, 0);
   });
 });

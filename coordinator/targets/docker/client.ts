@@ -13,10 +13,12 @@ import {
   inspectedSchema,
   type ListedContainer,
   listedSchema,
+  machineSchema,
   statsSchema,
 } from './engine-schema.ts';
 import { type DockerEvent, eventFilters, readEvents } from './read-events.ts';
 import { type ContainerStats, readStats } from './read-stats.ts';
+import type { Reservation } from './reservation.ts';
 
 export interface DockerClient {
   /** The host's name in the configuration. */
@@ -41,6 +43,8 @@ export interface DockerClient {
   /** Connects a container to a further network; `config` is the engine's EndpointConfig. */
   connect(network: string, id: string, config: object, signal?: AbortSignal): Promise<void>;
   stats(id: string, signal?: AbortSignal): Promise<ContainerStats>;
+  /** What the machine has: all its memory and cores. */
+  machine(signal?: AbortSignal): Promise<Reservation>;
   /**
    * Subscribes to events of containers, from `since` (seconds since the epoch, by the engine's clock) if given.
    * Resolves once the engine has taken the subscription. The iteration ends when the engine ends it, and throws
@@ -144,6 +148,16 @@ export function createDockerClient(endpoint: DockerEndpoint): DockerClient {
           },
         }),
       ),
+    machine: async (signal) => {
+      const { MemTotal, NCPU } = await engine.request({
+        action: 'tell what the machine has',
+        deadlineMs: readMs,
+        signal,
+        schema: machineSchema,
+        run: (docker) => docker.info(),
+      });
+      return { memoryBytes: MemTotal || undefined, cpuMilli: NCPU * 1000 || undefined };
+    },
     events: (since, signal) => subscribe(engine, since, signal),
     close: () => engine.close(),
   };

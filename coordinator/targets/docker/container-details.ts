@@ -2,6 +2,7 @@
 // is some 10 KB, and a machine may have a thousand containers.
 import { isSafeName } from '../../../shared/haproxy/commands.ts';
 import type { InspectedContainer, ListedContainer } from './engine-schema.ts';
+import { nothingReserved, type Reservation, readCpuLimit, readReservation } from './reservation.ts';
 
 export type InstanceHealth = 'none' | 'starting' | 'healthy' | 'unhealthy';
 
@@ -37,6 +38,8 @@ export interface ContainerDetails {
   /** Its limits, in thousandths of a core and in bytes; undefined when it has none. */
   readonly cpuMilli: number | undefined;
   readonly memoryBytes: number | undefined;
+  /** What it is promised of the host. */
+  readonly reservation: Reservation;
 }
 
 /** Docker's own default. */
@@ -62,8 +65,9 @@ export function readDetails(inspected: InspectedContainer): ContainerDetails {
     finishedAt: readTime(state.FinishedAt),
     aliases: Object.fromEntries(networks.map(([name, { Aliases }]) => [name, Aliases ?? []])),
     stopSeconds: config.StopTimeout ?? stopSeconds,
-    cpuMilli: readCpu(host),
+    cpuMilli: readCpuLimit(host),
     memoryBytes: host.Memory || undefined,
+    reservation: readReservation(host),
   };
 }
 
@@ -86,6 +90,7 @@ export function detailsOfListed(listed: ListedContainer): ContainerDetails {
     stopSeconds,
     cpuMilli: undefined,
     memoryBytes: undefined,
+    reservation: nothingReserved,
   };
 }
 
@@ -97,13 +102,6 @@ function readTime(text: string): number | undefined {
 
 export function readHealth(text: string | undefined): InstanceHealth {
   return text === 'starting' || text === 'healthy' || text === 'unhealthy' ? text : 'none';
-}
-
-function readCpu(host: InspectedContainer['HostConfig']): number | undefined {
-  if (host.NanoCpus) return host.NanoCpus / 1e6;
-  return host.CpuQuota && host.CpuQuota > 0
-    ? (host.CpuQuota * 1000) / (host.CpuPeriod || 100_000)
-    : undefined;
 }
 
 /**

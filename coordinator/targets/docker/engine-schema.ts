@@ -82,6 +82,7 @@ export const inspectedSchema = z.object({
       )
       .nullish(),
     Memory: z.number().nullish(),
+    MemoryReservation: z.number().nullish(),
     NanoCpus: z.number().nullish(),
     CpuQuota: z.number().nullish(),
     CpuPeriod: z.number().nullish(),
@@ -98,6 +99,9 @@ export const imageSchema = z.object({
 export type InspectedImage = z.infer<typeof imageSchema>;
 
 export const createdSchema = z.object({ Id: z.string(), Warnings: strings });
+
+/** Of `/info`. */
+export const machineSchema = z.object({ MemTotal: z.number(), NCPU: z.number() });
 
 export const eventSchema = z.object({
   Type: z.string(),

@@ -135,6 +135,10 @@ const states: Readonly<Record<string, InstanceState>> = {
 
 export const readState = (text: string): InstanceState => states[text] ?? 'dead';
 
+/** Has memory of its host; a paused one has it too. */
+export const takesRoom = (state: InstanceState): boolean =>
+  state === 'running' || state === 'paused' || state === 'restarting';
+
 /** `Up 3 minutes (health: starting)`, `Up 3 minutes (unhealthy)` */
 function readHealthText(status: string): InstanceHealth {
   return readHealth(/\((?:health: )?(\w+)\)$/.exec(status)?.[1]);

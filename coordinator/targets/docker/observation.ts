@@ -1,6 +1,7 @@
 // What is known of one Docker host at one time. A host that does not answer is unknown, not empty: what it had at the
 // last listing is kept, marked stale.
 import { BerthError, type ErrorCode } from '../../../shared/errors.ts';
+import type { HostSize } from './host-size.ts';
 import type { Instance } from './instance.ts';
 
 export interface ObservedError {
@@ -16,6 +17,7 @@ export type HostObservation =
       /** Monotonic milliseconds: when the listing was asked for. */
       readonly at: number;
       readonly instances: readonly Instance[];
+      readonly size: HostSize;
     }
   | {
       readonly host: string;
@@ -26,6 +28,7 @@ export type HostObservation =
       /** Of the last listing; none before the first. */
       readonly at: number | undefined;
       readonly instances: readonly Instance[];
+      readonly size: HostSize;
     };
 
 /** What has become of a container. `unknown`: its host does not answer, or never listed it. */

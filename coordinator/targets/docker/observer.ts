@@ -15,8 +15,11 @@ import type { DockerClient } from './client.ts';
 import { DetailsCache } from './details-cache.ts';
 import type { ListedContainer } from './engine-schema.ts';
 import { followEvents } from './follow-events.ts';
+import { readSize, unknownSize } from './host-size.ts';
 import { type Instance, readState } from './instance.ts';
+import { MachineSize } from './machine-size.ts';
 import { type Fate, type HostObservation, observedError } from './observation.ts';
+import type { Reservation } from './reservation.ts';
 
 export interface ObserverOptions {
   readonly client: DockerClient;
@@ -41,6 +44,7 @@ export class DockerObserver {
   readonly #options: ObserverOptions;
   readonly #intervalMs: number;
   readonly #details: DetailsCache;
+  readonly #machine: MachineSize;
   readonly #listeners = new Set<(observation: HostObservation) => void>();
   readonly #waiting = new Set<(observation: HostObservation) => void>();
   #observation: HostObservation;
@@ -58,6 +62,7 @@ export class DockerObserver {
     this.#options = options;
     this.#intervalMs = intervalMs;
     this.#details = new DetailsCache(client, clock, log);
+    this.#machine = new MachineSize(client, clock, log);
     const error = observedError(new Error(`Docker host ${this.host} has not been asked yet`));
     this.#observation = {
       host: this.host,
@@ -66,6 +71,7 @@ export class DockerObserver {
       error,
       at: undefined,
       instances: [],
+      size: unknownSize,
     };
   }
 
@@ -151,10 +157,11 @@ export class DockerObserver {
     if (signal.aborted) return 'failed';
     if ('error' in seen) {
       for (const id of touched) this.#touched.add(id);
+      this.#machine.forget();
       this.#publishUnknown(seen.error);
     } else {
       this.#remember(seen.listed);
-      this.#publishKnown(at, seen.built);
+      this.#publishKnown(at, seen.built, seen.machine);
     }
     for (const resolve of waiting) resolve(this.#observation);
     return 'error' in seen ? 'failed' : 'ok';
@@ -163,9 +170,9 @@ export class DockerObserver {
   async #read(touched: ReadonlySet<string>, signal: AbortSignal) {
     const { client, agents = () => [] } = this.#options;
     try {
-      const listed = await client.list(signal);
+      const [listed, machine] = await Promise.all([client.list(signal), this.#machine.read(signal)]);
       const details = await this.#details.refresh(listed, touched, signal);
-      return { listed, built: buildInstances(this.host, listed, details, agents(), this.#built) };
+      return { listed, machine, built: buildInstances(this.host, listed, details, agents(), this.#built) };
     } catch (error) {
       return { error };
     }
@@ -181,7 +188,7 @@ export class DockerObserver {
     this.#listed = now;
   }
 
-  #publishKnown(at: number, built: Map<string, Built>): void {
+  #publishKnown(at: number, built: Map<string, Built>, machine: Reservation): void {
     const { log } = this.#options;
     const instances: Instance[] = [];
     for (const [id, { instance }] of built) {
@@ -191,7 +198,7 @@ export class DockerObserver {
     }
     const before = this.#observation;
     this.#built = built;
-    this.#observation = { host: this.host, known: true, at, instances };
+    this.#observation = { host: this.host, known: true, at, instances, size: readSize(machine, built) };
     if (!before.known)
       log.info({ event: 'docker.known', host: this.host }, `Docker host ${this.host} answers`);
     const isSame =
@@ -219,6 +226,7 @@ export class DockerObserver {
       error: observed,
       at: before.at,
       instances,
+      size: before.size,
     };
     // A connection can be dead without either end knowing: the events' one is made anew.
     this.#attempt.abort(error);
