@@ -1,18 +1,18 @@
 // dist/berth-agent, `npm run build -- sea`: the agent and its Node in one file.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { appFile } from '../bench/app.ts';
 import { runProcess, startProcess } from '../bench/processes.ts';
 import { freePort, until } from '../bench/wait.ts';
+import { agentExecutable } from './agent-executable.ts';
 import { leastEnvironment, parseLog, workerOf } from './agent-process.ts';
 import { startCoordinator } from './coordinator.ts';
 import { startLoadBalancer, untilSlot } from './fleet.ts';
 
-const root = join(import.meta.dirname, '..', '..');
-const executable = join(root, 'dist', 'berth-agent');
-
-before(() => runProcess(process.execPath, ['build.ts', 'sea'], { cwd: root, deadlineMs: 120_000 }));
+let executable: string;
+before(async () => {
+  executable = await agentExecutable();
+});
 
 test('it says its version, whatever NODE_OPTIONS are set for the app', async () => {
   const manifest = await import('../../package.json', { with: { type: 'json' } });
