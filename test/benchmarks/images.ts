@@ -29,7 +29,7 @@ async function measure(containers: Containers, variant: Variant): Promise<Row[]>
   const without = await imageOf(engine, variant.image.join('\n'));
   const lines = [...variant.image, copy, `ENTRYPOINT ${JSON.stringify(agent)}`];
   const image = await imageOf(engine, lines.join('\n'));
-  const started = { own: await times(engine, image, variant), bare: await times(engine, without, variant) };
+  const [own = 0, bare = 0] = await times(engine, [image, without], variant);
   const memory = await memoryOf(containers, image, variant);
   return [
     row(
@@ -41,9 +41,9 @@ async function measure(containers: Containers, variant: Variant): Promise<Row[]>
         value: (await size(engine, without)) / 1e6,
       },
     ),
-    row(`image, ${name}: docker run to the end of \`true\``, started.own, 'ms', {
+    row(`image, ${name}: docker run to the end of \`true\``, own, 'ms', {
       what: 'the same without the agent',
-      value: started.bare,
+      value: bare,
     }),
     row(
       `image, ${name}: private memory 10 s after its slot was ready`,
@@ -59,18 +59,24 @@ async function size(engine: DockerEngine, image: string): Promise<number> {
   return Number(await engine.run(['image', 'inspect', '-f', '{{.Size}}', image]));
 }
 
-/** Milliseconds of `docker run`, the median of several. */
-async function times(engine: DockerEngine, image: string, { nothing }: Variant): Promise<number> {
+/** Milliseconds of `docker run`, the median of several, for each image; in turn, so that a busy minute hits all. */
+async function times(
+  engine: DockerEngine,
+  images: readonly string[],
+  { nothing }: Variant,
+): Promise<number[]> {
   const env = ['HAPROXY_SERVER=127.0.0.1:1', 'NODE_COUNT=1', 'PORT=9', 'BERTH_LOG_LEVEL=silent'].flatMap(
     (pair) => ['--env', pair],
   );
-  const taken: number[] = [];
+  const taken = images.map((): number[] => []);
   for (let index = 0; index <= runs; index += 1) {
-    const began = performance.now();
-    await engine.run(['run', '--rm', '--init', ...engine.label, ...env, image, ...nothing]);
-    if (index > 0) taken.push(performance.now() - began); // the first one warms the page cache
+    for (const [which, image] of images.entries()) {
+      const began = performance.now();
+      await engine.run(['run', '--rm', '--init', ...engine.label, ...env, image, ...nothing]);
+      if (index > 0) taken[which]?.push(performance.now() - began); // the first one warms the page cache
+    }
   }
-  return median(taken);
+  return taken.map(median);
 }
 
 /** In MB, the larger of two agents in containers of their own, and of two bare Nodes in the same image. */
