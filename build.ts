@@ -1,7 +1,11 @@
-// `npm run build [-- agent | berth]`: writes dist/agent.cjs (for Node 20 and later, as small as it gets) and
-// dist/berth.mjs (coordinator and CLI, Node 24).
-import { readFile } from 'node:fs/promises';
-import { build, type Plugin } from 'esbuild';
+// `npm run build [-- agent | berth | sea]`: writes dist/agent.cjs (for Node 20 and later, as small as it gets) and
+// dist/berth.mjs (coordinator and CLI, Node 24). Only when it is asked for: dist/berth-agent, the agent and this Node in
+// one executable.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { makeExecutable } from './build-executable.ts';
 
 const manifest: { version?: unknown } = Object(JSON.parse(await readFile('package.json', 'utf8')));
 const common = {
@@ -56,11 +60,12 @@ const lazyTls: Plugin = {
   },
 };
 
-function buildAgent(): Promise<unknown> {
+function buildAgent(outfile = 'dist/agent.cjs', more: BuildOptions = {}): Promise<unknown> {
   return build({
     ...common,
+    ...more,
     entryPoints: ['agent/main.ts'],
-    outfile: 'dist/agent.cjs',
+    outfile,
     format: 'cjs',
     target: 'node20.3',
     minify: true,
@@ -68,6 +73,21 @@ function buildAgent(): Promise<unknown> {
     external: ['bufferutil', 'utf-8-validate'],
     plugins: [agentNeverReaches, lazyTls],
   });
+}
+
+/** An executable cannot `import()` together with a code cache; `require` it can. */
+async function buildSea(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-sea-'));
+  try {
+    const main = join(folder, 'agent.cjs');
+    await buildAgent(main, {
+      define: { ...common.define, BERTH_SINGLE_FILE: 'true' },
+      supported: { 'dynamic-import': false },
+    });
+    await makeExecutable(main, folder, 'dist/berth-agent');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 /** dockerode brings SSH and BuildKit's gRPC, which the coordinator does not use. */
@@ -88,11 +108,12 @@ function buildCoordinator(): Promise<unknown> {
   });
 }
 
-const bundles = new Map([
-  ['agent', buildAgent],
+const bundles = new Map<string, () => Promise<unknown>>([
+  ['agent', () => buildAgent()],
   ['berth', buildCoordinator],
+  ['sea', buildSea],
 ]);
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...bundles.keys()];
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : ['agent', 'berth'];
 for (const name of wanted) {
   const make = bundles.get(name);
   if (make === undefined) throw new Error(`no bundle ${name}: give ${[...bundles.keys()].join(' or ')}`);

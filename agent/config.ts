@@ -224,12 +224,14 @@ function unknownVariables(env: Environment): string[] {
     });
 }
 
-/** The environment for the app: the agent's own without Berth's secrets, and with the app's own NODE_OPTIONS. */
+/** The environment for the app: the agent's own without Berth's secrets, and with what the entrypoint kept for it. */
 export function appEnvironment(env: Environment): Record<string, string> {
-  const nodeOptions = sections.app.variables.nodeOptions.name;
-  const left = new Set([nodeOptions]);
+  const { nodeOptions, preload } = sections.app.variables;
+  const kept = { NODE_OPTIONS: nodeOptions.name, LD_PRELOAD: preload.name };
+  const left = new Set<string>(Object.values(kept));
   for (const { name, secret } of variables) if (secret === true) left.add(name).add(`${name}_FILE`);
-  const given = env[nodeOptions] === undefined ? env : { ...env, NODE_OPTIONS: env[nodeOptions] };
+  const given = { ...env };
+  for (const [name, from] of Object.entries(kept)) given[name] = env[from] ?? env[name];
   return Object.fromEntries(
     Object.entries(given).filter(
       (entry): entry is [string, string] => entry[1] !== undefined && !left.has(entry[0]),

@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import { exitCodes } from './exit-codes.ts';
+import { ownCommand } from './own-command.ts';
 import type { Berth } from './parent.ts';
 import type { StopBudget } from './stop-budget.ts';
 
@@ -73,12 +74,9 @@ export class GuardedBerth implements Berth {
 
   /** One life of the worker; its exit code, or the signal that it died of. */
   #work(): Promise<number | string> {
-    const [, script = ''] = process.argv;
+    const { file, args } = ownCommand('guarded');
     // A session of its own, so that keys typed at the terminal do not reach it. Its stdin tells it that the parent lives.
-    const worker = spawn(process.execPath, [...process.execArgv, script, 'guarded'], {
-      stdio: ['pipe', 2, 2],
-      detached: true,
-    });
+    const worker = spawn(file, args, { stdio: ['pipe', 2, 2], detached: true });
     this.#worker = worker;
     worker.stdin?.on('error', () => undefined); // it died; 'exit' tells
     return new Promise((resolve) => {

@@ -157,6 +157,11 @@ export const sections = {
         types.command,
         "The app's `NODE_OPTIONS`, when the agent itself is to run without them; the images' entrypoint sets it",
       ),
+      preload: optional(
+        'BERTH_APP_LD_PRELOAD',
+        types.command,
+        "The app's `LD_PRELOAD`, which may be for another libc than the agent's; the images' entrypoint sets it",
+      ),
       onAgentExit: withDefault(
         'BERTH_ON_AGENT_EXIT',
         types.onAgentExit,

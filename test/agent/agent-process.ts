@@ -1,5 +1,5 @@
 // The agent as a child process of a test, and what it wrote to its log.
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Running, startProcess } from '../bench/processes.ts';
@@ -61,4 +61,21 @@ export function parseLog(output: string): LogLine[] {
     .split('\n')
     .filter((line) => line.startsWith('{"level":'))
     .map((line): LogLine => JSON.parse(line));
+}
+
+/** The process that does the work of an agent with BERTH_ON_AGENT_EXIT=keep. */
+export async function workerOf(pid: number): Promise<number> {
+  return until(
+    () => {
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+        .trim()
+        .split(' ')
+        .map(Number);
+      return children.find((child) => {
+        const words = readFileSync(`/proc/${child}/cmdline`, 'utf8').split('\0');
+        return words.includes('guarded');
+      });
+    },
+    { what: `process ${pid} has a working half` },
+  );
 }

@@ -1,11 +1,11 @@
-// Images for tests of the agent in images: berth/runtime and berth/agent from Dockerfile.agent, the examples built on
-// them, and stand-ins for the images that the examples start from where no registry can be reached.
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+// Images for tests of the agent in images: berth/runtime and berth/agent from Dockerfile.agent, and app images on them.
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildImage } from '../bench/app-image.ts';
 import type { DockerEngine } from '../bench/docker.ts';
 import { baseImage, ensureBaseImage } from '../bench/images.ts';
+import { ensureStandIn, type Replaced } from './stand-ins.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -21,63 +21,48 @@ export async function agentImage(engine: DockerEngine, stage: 'agent' | 'runtime
   return id;
 }
 
-/** What each stand-in is made of, beyond the base image. Without Node: the agent must bring its own. */
-const standIns: Readonly<Record<string, readonly string[]>> = {
-  'python:3.13-slim': [
-    `FROM ${baseImage}`,
-    'RUN apt-get update && apt-get install -y --no-install-recommends python3-minimal libpython3-stdlib && rm /usr/local/bin/node',
-    'CMD ["python3"]',
-  ],
-  'nginx:1.29': [
-    `FROM ${baseImage}`,
-    'RUN apt-get update && apt-get install -y --no-install-recommends nginx-light && rm /usr/local/bin/node',
-    `RUN printf '#!/bin/sh\\nset -e\\nexec "$@"\\n' > /docker-entrypoint.sh && chmod 755 /docker-entrypoint.sh`,
-    'EXPOSE 80',
-    'STOPSIGNAL SIGQUIT',
-    'ENTRYPOINT ["/docker-entrypoint.sh"]',
-    'CMD ["nginx", "-g", "daemon off;"]',
-  ],
-  'busybox:1.37-musl': [
-    `FROM ${baseImage}`,
-    'RUN apt-get update && apt-get install -y --no-install-recommends busybox-static',
-  ],
-};
+/** What each example starts from. */
+const examples = {
+  node: baseImage,
+  python: 'python:3.13-slim',
+  nginx: 'nginx:1.29',
+  alpine: 'nginx:1.29-alpine',
+  'no-shell': 'busybox:1.37-musl',
+} as const;
 
-async function ensureStandIn(engine: DockerEngine, name: string, lines: readonly string[]): Promise<void> {
-  const there = (args: readonly string[], deadlineMs?: number) =>
-    engine.run(args, deadlineMs).then(
-      () => true,
-      () => false,
-    );
-  if (await there(['image', 'inspect', name])) return;
-  if (await there(['pull', '-q', name], 180_000)) return;
-  const context = await mkdtemp(join(tmpdir(), 'berth-stand-in-'));
-  try {
-    await writeFile(join(context, 'Dockerfile'), `${lines.join('\n')}\nLABEL berth.test.stand-in=true\n`);
-    await engine.run(['tag', await buildImage(engine, { context }), name]);
-  } finally {
-    await rm(context, { recursive: true });
-  }
-}
+export type Example = keyof typeof examples;
 
-/** Builds examples/apps/NAME as its Dockerfile says. */
-export async function exampleImage(
-  engine: DockerEngine,
-  name: 'node' | 'python' | 'nginx' | 'no-shell',
-): Promise<string> {
+/** Builds examples/apps/NAME as its Dockerfile says, or with another image in its first FROM. */
+export async function exampleImage(engine: DockerEngine, name: Example, from?: Replaced): Promise<string> {
   await agentImage(engine, name === 'node' ? 'agent' : 'runtime');
-  for (const [image, lines] of Object.entries(standIns)) await ensureStandIn(engine, image, lines);
-  return buildImage(engine, { context: join(root, 'examples', 'apps', name) });
+  const given = from ?? examples[name];
+  if (given !== baseImage) await ensureStandIn(engine, given);
+  const folder = join(root, 'examples', 'apps', name);
+  const dockerfile = await readFile(join(folder, 'Dockerfile'), 'utf8');
+  if (!dockerfile.includes(`FROM ${examples[name]}`)) {
+    throw new Error(`examples/apps/${name} starts from something else than ${examples[name]}`);
+  }
+  return imageOf(engine, dockerfile.replace(`FROM ${examples[name]}`, `FROM ${given}`), folder);
 }
 
-/** The base image with the test app at /app.mjs and /berth; no entrypoint. */
-export async function benchImage(engine: DockerEngine): Promise<string> {
+/** The base image with the test app at /app.mjs and /berth, and `lines` after that; no entrypoint of its own. */
+export async function benchImage(engine: DockerEngine, lines: readonly string[] = []): Promise<string> {
   await agentImage(engine, 'runtime');
-  const context = await mkdtemp(join(tmpdir(), 'berth-bench-image-'));
+  const first = [`FROM ${baseImage}`, 'COPY --from=berth/runtime /berth /berth', 'COPY app.mjs /app.mjs'];
+  return imageOf(engine, [...first, ...lines].join('\n'), join(root, 'test', 'bench', 'app.mjs'), 'app.mjs');
+}
+
+/** Builds `dockerfile` with a copy of `content` as the context, or as `name` in it. */
+export async function imageOf(
+  engine: DockerEngine,
+  dockerfile: string,
+  content?: string,
+  name = '.',
+): Promise<string> {
+  const context = await mkdtemp(join(tmpdir(), 'berth-image-'));
   try {
-    await copyFile(join(root, 'test', 'bench', 'app.mjs'), join(context, 'app.mjs'));
-    const lines = [`FROM ${baseImage}`, 'COPY --from=berth/runtime /berth /berth', 'COPY app.mjs /app.mjs'];
-    await writeFile(join(context, 'Dockerfile'), `${lines.join('\n')}\n`);
+    if (content !== undefined) await cp(content, join(context, name), { recursive: true });
+    await writeFile(join(context, 'Dockerfile'), `${dockerfile}\n`);
     return await buildImage(engine, { context });
   } finally {
     await rm(context, { recursive: true });

@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { startApp } from '../bench/app.ts';
 import { cached } from '../bench/cache.ts';
 import { runProcess, startProcess } from '../bench/processes.ts';
-import { agentBundle } from './agent-bundle.ts';
+import { agentBundle, memoryFlags } from './agent-bundle.ts';
 import { leastEnvironment, parseLog } from './agent-process.ts';
 import { startCoordinator } from './coordinator.ts';
 import { startLoadBalancer, untilSlot } from './fleet.ts';
@@ -54,30 +54,41 @@ async function node20(): Promise<string> {
   return join(folder, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
 }
 
-test('it runs on Node 20: registers, beats, answers health, and leaves', async () => {
-  const node = await node20();
-  assert.match(await runProcess(node, ['--version']), /^v20\./);
-  await using haproxy = await startLoadBalancer();
-  await using coordinator = await startCoordinator();
-  await using app = await startApp();
-  const env = {
-    ...leastEnvironment,
-    HAPROXY_SERVER: `127.0.0.1:${haproxy.cliPort}`,
-    NODE_COUNT: '5',
-    BERTH_APP_PORT: String(app.port),
-    BERTH_APP_METRICS: 'begun=/stats#begun',
-    BERTH_READY: '/healthz',
-    BERTH_COORDINATOR: coordinator.url,
-  };
-  await using agent = await startProcess(node, [await agentBundle()], { env });
-  await untilSlot(haproxy, app.port, 'ready');
-  await coordinator.heartbeat('with a number', ({ metrics }) => metrics?.['begun'] !== undefined);
-  assert.match(await runProcess(node, [await agentBundle(), 'health'], { env }), /^ready; /);
-  agent.signal('SIGTERM');
-  assert.equal((await agent.exited).code, 0, agent.output());
-  assert.ok(parseLog(agent.output()).some(({ event }) => event === 'slot.released'));
-  const wrapped = await startProcess(node, [await agentBundle(), '--', 'sh', '-c', 'exit 9'], {
-    env: leastEnvironment,
+for (const flags of [[], memoryFlags]) {
+  const title = flags.length === 0 ? '' : ', with the flags of the entrypoints';
+  test(`it runs on Node 20${title}: registers, beats, answers health, and leaves`, async () => {
+    const node = await node20();
+    assert.match(await runProcess(node, ['--version']), /^v20\./);
+    await using haproxy = await startLoadBalancer();
+    await using coordinator = await startCoordinator();
+    await using app = await startApp();
+    const env = {
+      ...leastEnvironment,
+      HAPROXY_SERVER: `127.0.0.1:${haproxy.cliPort}`,
+      NODE_COUNT: '5',
+      BERTH_APP_PORT: String(app.port),
+      BERTH_APP_METRICS: 'begun=/stats#begun',
+      BERTH_READY: '/healthz',
+      BERTH_COORDINATOR: coordinator.url,
+    };
+    await using agent = await startProcess(node, [...flags, await agentBundle()], { env });
+    await untilSlot(haproxy, app.port, 'ready');
+    await coordinator.heartbeat('with a number', ({ metrics }) => metrics?.['begun'] !== undefined);
+    assert.match(await runProcess(node, [await agentBundle(), 'health'], { env }), /^ready; /);
+    agent.signal('SIGTERM');
+    assert.equal((await agent.exited).code, 0, agent.output());
+    assert.ok(parseLog(agent.output()).some(({ event }) => event === 'slot.released'));
+    const wrapped = await startProcess(node, [...flags, await agentBundle(), '--', 'sh', '-c', 'exit 9'], {
+      env: leastEnvironment,
+    });
+    assert.equal((await wrapped.exited).code, 9, wrapped.output());
   });
-  assert.equal((await wrapped.exited).code, 9, wrapped.output());
+}
+
+test('all entrypoints give the same flags to its Node', () => {
+  const root = join(import.meta.dirname, '..', '..');
+  const line = (name: string) => readFileSync(join(root, name), 'utf8').replaceAll(/[",']/g, '');
+  const files = ['agent/entrypoint.sh', 'Dockerfile.agent', 'build-executable.ts'];
+  const examples = ['node', 'no-shell'].map((example) => `examples/apps/${example}/Dockerfile`);
+  for (const file of [...files, ...examples]) assert.ok(line(file).includes(memoryFlags.join(' ')), file);
 });

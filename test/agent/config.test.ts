@@ -208,6 +208,14 @@ test('metric sources', () => {
   }
 });
 
+test('the app gets its own LD_PRELOAD when the agent runs without it', () => {
+  assert.deepEqual(appEnvironment({ BERTH_APP_LD_PRELOAD: '/lib/a.so', A: '1' }), {
+    LD_PRELOAD: '/lib/a.so',
+    A: '1',
+  });
+  assert.deepEqual(appEnvironment({ LD_PRELOAD: '/lib/a.so' }), { LD_PRELOAD: '/lib/a.so' });
+});
+
 test('the app gets its own NODE_OPTIONS when the agent runs without them', () => {
   assert.deepEqual(appEnvironment({ BERTH_APP_NODE_OPTIONS: '--inspect', A: '1' }), {
     NODE_OPTIONS: '--inspect',

@@ -1,109 +1,29 @@
-// The agent in real containers: as a parent, in other people's images, and under load.
+// The agent in real containers: as a parent, and under load.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
-import { type Container, dockerEngine, type Network } from '../bench/docker.ts';
-import type { Haproxy } from '../bench/haproxy.ts';
+import { after, test } from 'node:test';
+import type { Container } from '../bench/docker.ts';
 import { startLoad } from '../bench/load.ts';
 import { until } from '../bench/wait.ts';
-import { parseLog } from './agent-process.ts';
-import { benchImage, exampleImage } from './app-images.ts';
-import { heldSlots, slots, startLoadBalancer, stateOf } from './fleet.ts';
+import { benchImage } from './app-images.ts';
+import { events, startContainers } from './containers.ts';
 
-const engine = await dockerEngine();
-const suffix = `agent-${process.pid}`;
-let network: Network;
-let haproxy: Haproxy;
-let image: string;
-let names = 0;
-
-before(async () => {
-  image = await benchImage(engine);
-  network = await engine.network(`net-${suffix}`);
-  haproxy = await startLoadBalancer({ address: network.gateway });
-});
-after(async () => {
-  await engine.stop();
-  await haproxy?.[Symbol.asyncDispose]();
-});
+const containers = await startContainers('agent');
+const { engine, haproxy, untilSlotOf, untilAddress, discard } = containers;
+const image = await benchImage(engine);
+after(() => containers[Symbol.asyncDispose]());
 
 const agent = ['/berth/tini', '--', '/berth/node', '/berth/agent.cjs', '--'];
 const app = ['node', '/app.mjs'];
 
-function variables(): Record<string, string> {
-  return {
-    HAPROXY_SERVER: haproxy.address,
-    HAPROXY_PORT: String(haproxy.cliPort),
-    NODE_COUNT: String(slots),
-    BERTH_APP_PORT: '8080',
-    PORT: '8080',
-  };
-}
-
 /** A container of the bench image; the command is what the image starts. */
 function start(
   command: readonly string[],
-  options: { env?: Record<string, string>; options?: readonly string[]; image?: string } = {},
+  options: { env?: Record<string, string>; options?: readonly string[] } = {},
 ): Promise<Container> {
-  names += 1;
-  return engine.start({
-    image: options.image ?? image,
-    network: network.name,
-    name: `app${names}-${suffix}`,
-    env: { ...variables(), ...options.env },
-    options: options.options ?? [],
-    command,
-  });
+  return containers.start({ image, command, ...options });
 }
-
-/** Resolves when the slot of the container's address is as wanted. */
-async function untilSlotOf(container: Container, wanted: 'none' | 'ready' | 'drain'): Promise<void> {
-  const address = await container.address();
-  await untilAddress(address, wanted, () => container.logs());
-}
-
-async function untilAddress(
-  address: string,
-  wanted: 'none' | 'ready' | 'drain',
-  logs: () => Promise<string>,
-): Promise<void> {
-  const state = async () => stateOf([...(await allHeld()).values()].find((row) => row.address === address));
-  await until(async () => (await state()) === wanted, {
-    what: `the slot of ${address} is ${wanted}`,
-    deadlineMs: 20_000,
-  }).catch(async (error: unknown) => {
-    throw new Error(`${error instanceof Error ? error.message : error}\n${await logs()}`, { cause: error });
-  });
-}
-
-/** Removes a container and, if it was killed, the slot that it could not give back. */
-async function discard(container: Container): Promise<void> {
-  await engine.run(['stop', container.name]);
-  await container.remove();
-  for (const [, row] of await allHeld()) {
-    const left = (await runningAddresses()).has(row.address);
-    if (!left) await haproxy.cli(`set server app/${row.name} state maint`);
-  }
-}
-
-async function runningAddresses(): Promise<Set<string>> {
-  const format = '{{range .Containers}}{{.IPv4Address}} {{end}}';
-  const printed = await engine.run(['network', 'inspect', '-f', format, network.name]);
-  return new Set(
-    printed
-      .trim()
-      .split(' ')
-      .map((address) => address.split('/')[0] ?? ''),
-  );
-}
-
-/** Held slots by address; several containers have the same port. */
-async function allHeld() {
-  return heldSlots(haproxy, (row) => row.address);
-}
-
-const events = async (container: Container) => parseLog(await container.logs()).map(({ event }) => event);
 
 test('a zombie maker with 100 orphans leaves none under the init of the image', async () => {
   const maker =
@@ -126,13 +46,13 @@ test('without an init the agent says what is wrong, with the mend; with `--init`
   const shell = await start(['sh', '-c', `/berth/node /berth/agent.cjs -- ${app.join(' ')}; true`]);
   await untilSlotOf(shell, 'ready');
   assert.match(await shell.logs(), /process 1 is sh, which passes no signals on/);
-  for (const container of [bare, init, shell]) await discard(container);
+  await discard(bare, init, shell);
 });
 
 test('an interactive session: a terminal, its size, what is typed, and the exit code', async () => {
   const inside = `tty; stty size; read line; echo "typed: $line"; exit 7`;
   const words = ['docker', '-H', engine.host, 'run', '--rm', '-it', ...engine.label];
-  const env = Object.entries(variables()).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
+  const env = Object.entries(containers.variables).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
   const quoted = [...words, ...env, '-e', 'BERTH_LOG_LEVEL=silent', image, ...agent, 'bash', '-c', inside]
     .map((word) => `'${word.replaceAll("'", "'\\''")}'`)
     .join(' ');
@@ -189,7 +109,7 @@ test('docker restart and docker kill: the slot comes back, and none is left over
   await engine.run(['kill', container.name]);
   await engine.run(['start', container.name]);
   await untilSlotOf(container, 'ready');
-  await until(async () => (await allHeld()).size === 1, { what: 'one slot is held' });
+  await until(async () => (await containers.held()).size === 1, { what: 'one slot is held' });
   await discard(container);
 });
 
@@ -238,8 +158,8 @@ test('a sidecar in the network of its app', async () => {
   const container = await start(app);
   const sidecar = await engine.start({
     image,
-    name: `sidecar-${suffix}`,
-    env: variables(),
+    name: `sidecar-${containers.suffix}`,
+    env: containers.variables,
     options: ['--network', `container:${container.name}`],
     command: ['/berth/tini', '--', '/berth/node', '/berth/agent.cjs'],
   });
@@ -247,45 +167,8 @@ test('a sidecar in the network of its app', async () => {
   await engine.run(['stop', sidecar.name]);
   assert.equal(await sidecar.ended(), 0);
   await untilSlotOf(container, 'none');
-  for (const each of [sidecar, container]) await discard(each);
+  await discard(sidecar, container);
 });
-
-const examples = [
-  { name: 'node', port: '8080', options: ['--init'] },
-  { name: 'python', port: '8080', options: [] },
-  { name: 'nginx', port: '80', options: [] },
-  { name: 'no-shell', port: '8080', options: [] },
-] as const;
-for (const { name, port, options } of examples) {
-  test(`examples/apps/${name}: built as it stands, it serves, is healthy, and stops in order`, async () => {
-    const built = await exampleImage(engine, name);
-    const { HAPROXY_SERVER = '', HAPROXY_PORT = '', NODE_COUNT = '' } = variables();
-    const container = await engine.start({
-      image: built,
-      network: network.name,
-      name: `${name}-${suffix}`,
-      env: { HAPROXY_SERVER, HAPROXY_PORT, NODE_COUNT, BERTH_APP_PORT: port },
-      options,
-    });
-    await untilSlotOf(container, 'ready');
-    assert.equal((await fetch(haproxy.url())).status, 200);
-    const health = () => engine.run(['inspect', '-f', '{{.State.Health.Status}}', container.name]);
-    await until(async () => (await health()).trim() === 'healthy', {
-      what: 'Docker finds it healthy',
-      deadlineMs: 20_000,
-    });
-    const address = await container.address();
-    await engine.run(['stop', container.name]);
-    await container.ended();
-    await untilAddress(address, 'none', () => container.logs());
-    const log = await events(container);
-    assert.deepEqual(
-      log.filter((event) => event === 'app.killed' || event === 'surroundings.doubted'),
-      [],
-    );
-    await discard(container);
-  });
-}
 
 test('under load no request fails: a slow boot, a stop, readiness lost and back, all three replaced', async () => {
   const first: Container[] = [];

@@ -1,12 +1,11 @@
 // Sidecar mode, and BERTH_ON_AGENT_EXIT=keep.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { startApp } from '../bench/app.ts';
 import type { Haproxy } from '../bench/haproxy.ts';
 import { isAlive } from '../bench/processes.ts';
 import { until } from '../bench/wait.ts';
-import { startAgent } from './agent-process.ts';
+import { startAgent, workerOf } from './agent-process.ts';
 import { heldSlots, slots, startInstance, startLoadBalancer, untilSlot } from './fleet.ts';
 
 let haproxy: Haproxy;
@@ -63,23 +62,6 @@ test("a sidecar leaves when the app's port is gone for long, and that is no succ
   assert.match((await sidecar.event('agent.stopping')).msg, /the app has not answered for 300ms/);
   assert.ok(!(await heldSlots(haproxy)).has(app.port));
 });
-
-/** The process that does the work of an agent with BERTH_ON_AGENT_EXIT=keep. */
-async function workerOf(pid: number): Promise<number> {
-  return until(
-    () => {
-      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-        .trim()
-        .split(' ')
-        .map(Number);
-      return children.find((child) => {
-        const words = readFileSync(`/proc/${child}/cmdline`, 'utf8').split('\0');
-        return words.includes('guarded');
-      });
-    },
-    { what: `process ${pid} has a working half` },
-  );
-}
 
 const keep = { BERTH_ON_AGENT_EXIT: 'keep' };
 

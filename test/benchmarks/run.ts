@@ -24,7 +24,7 @@ const isBenchmark = (value: unknown): value is Benchmark =>
   typeof value.run === 'function';
 
 const files = (await readdir(import.meta.dirname, { recursive: true }))
-  .filter((file) => file.endsWith('.ts') && !['row.ts', 'run.ts'].includes(file))
+  .filter((file) => file.endsWith('.ts') && !['image-variants.ts', 'row.ts', 'run.ts'].includes(file))
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
   .sort();
 if (files.length === 0) {
