@@ -1,4 +1,4 @@
-// The agent's place in one HAProxy: gets a slot, keeps it, drains it, gives it back. Level-triggered: `want` says what
+// The agent's place in one HAProxy: gets a slot (way-in.ts), keeps it, drains it, gives it back. Level-triggered: `want` says what
 // should be, each round looks at what is and does what is missing; HAProxy may come, go and forget in between.
 //
 //             want(ready)              want(drain)
