@@ -1,4 +1,4 @@
-// The agent's place in one HAProxy: gets a slot, keeps it, drains it, gives it back. Level-triggered: `want` says what
+// The agent's place in one HAProxy: gets a slot (way-in.ts), keeps it, drains it, gives it back. Level-triggered: `want` says what
 // should be, each round looks at what is and does what is missing; HAProxy may come, go and forget in between.
 //
 //             want(ready)              want(drain)
@@ -18,7 +18,14 @@ import { createRuntimeApi, type RuntimeApi } from '../shared/haproxy/runtime-api
 import { parseServersState, type ServerRow } from '../shared/haproxy/servers-state.ts';
 import type { SlotLook } from '../shared/haproxy/slot-look.ts';
 import type { SlotContext } from '../shared/haproxy/slot-write.ts';
-import { type AppAddress, holds, isEnabled, type Slots, slotsOf } from '../shared/haproxy/slots.ts';
+import {
+  type AppAddress,
+  holds,
+  isEnabled,
+  isInMaintenance,
+  type Slots,
+  slotsOf,
+} from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
 import { Wakeup } from '../shared/wakeup.ts';
@@ -313,8 +320,8 @@ export class Registration {
     const { look, localAddress } = await held.look(signal);
     const app = this.#locate(localAddress);
     if (!look.mine) {
-      // Another row has its id, or none: a server that was added again after a restart has a new one.
-      if (look.at !== undefined || !(await this.#findAgain(signal))) await this.#lost(held, look, signal);
+      if (look.at !== undefined || !(await this.#isUnderNewId(held, signal)))
+        await this.#lost(held, look, signal);
       return 0;
     }
     if (app.address !== held.app.address) {
@@ -337,6 +344,17 @@ export class Registration {
       await this.#sweepNow(held, signal);
     }
     return this.#idlePause();
+  }
+
+  /**
+   * Another row has its id, or none has: a server that a coordinator has added again after a restart has a new id. One in
+   * maintenance is half made, by a coordinator that has died.
+   */
+  async #isUnderNewId(held: HeldSlot, signal: AbortSignal): Promise<boolean> {
+    const [row] = await this.#mine(signal);
+    if (row === undefined || isInMaintenance(row)) return false;
+    this.#held = await HeldSlot.find(this.#api, row, held.app, held.written, signal);
+    return true;
   }
 
   async #sweepNow(held: HeldSlot, signal: AbortSignal): Promise<void> {

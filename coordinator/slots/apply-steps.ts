@@ -6,7 +6,7 @@ import { breakLock, type LockPlace } from '../../shared/haproxy/lock.ts';
 import { throwUnlessDone } from '../../shared/haproxy/servers-state.ts';
 import type { SlotContext } from '../../shared/haproxy/slot-write.ts';
 import type { Slots } from '../../shared/haproxy/slots.ts';
-import { addServers, deleteServers } from './dynamic-steps.ts';
+import { deleteServers } from './delete-servers.ts';
 import { type Rewrite, rewriteSlots } from './rewrite-slots.ts';
 import type { SlotStep } from './step.ts';
 
@@ -32,7 +32,6 @@ export async function applySteps(context: ApplyContext, steps: readonly SlotStep
   const mutes: StepOf<'mute'>[] = [];
   const locks: StepOf<'break-lock'>[] = [];
   const rewrites: Rewrite[] = [];
-  const additions: StepOf<'add'>[] = [];
   const deletions: StepOf<'delete'>[] = [];
   for (const step of steps) {
     switch (step.kind) {
@@ -43,12 +42,10 @@ export async function applySteps(context: ApplyContext, steps: readonly SlotStep
         locks.push(step);
         break;
       case 'assign':
+      case 'add':
       case 'release':
       case 'set-state':
         rewrites.push(step);
-        break;
-      case 'add':
-        additions.push(step);
         break;
       case 'delete':
         deletions.push(step);
@@ -63,8 +60,6 @@ export async function applySteps(context: ApplyContext, steps: readonly SlotStep
   for (const step of locks) outcomes.push(...(await attempt([step], () => applyBreak(context, step))));
   for (const [backend, group] of Map.groupBy(rewrites, (step) => step.slot.backend))
     outcomes.push(...(await attempt(group, () => rewriteSlots(context, backend, group))));
-  if (additions.length > 0)
-    outcomes.push(...(await attempt(additions, () => addServers(context, additions))));
   if (deletions.length > 0)
     outcomes.push(...(await attempt(deletions, () => deleteServers(context, deletions))));
   return outcomes;

@@ -1,11 +1,12 @@
 // Changes many slots of one backend at once. After a restart every slot is put back with three transactions however many
 // there are, instead of five for each slot.
 //
-//   lock all, read ─► out of traffic, write the addresses, read until shown ─► write the states, unlock
+//   lock all, read ─► out of traffic, write the addresses or add the servers, read until shown ─► write the states, unlock
 //
 // A thousand locks would take HAProxy longer than everything else together, hence the one lock of all slots (lock.ts,
 // invariant 4). An agent that claims at the same time keeps its slot, and its step is left to the next round.
-import { describeError } from '../../shared/errors.ts';
+import { BerthError, describeError } from '../../shared/errors.ts';
+import { isAdded, openingCommands } from '../../shared/haproxy/claim-server.ts';
 import { type Command, commands } from '../../shared/haproxy/commands.ts';
 import { type HeldLock, holdMs, type LockPlace, withLock } from '../../shared/haproxy/lock.ts';
 import {
@@ -27,7 +28,7 @@ import type { ApplyContext, Outcome } from './apply-steps.ts';
 import { slotKey } from './slot-world.ts';
 import type { SlotStep } from './step.ts';
 
-export type Rewrite = Extract<SlotStep, { kind: 'assign' | 'release' | 'set-state' }>;
+export type Rewrite = Extract<SlotStep, { kind: 'assign' | 'add' | 'release' | 'set-state' }>;
 
 /** An address that is not shown by then is given up for this round; the states still need their time. */
 const shownWithinMs = holdMs / 2;
@@ -48,7 +49,7 @@ export async function rewriteSlots(
     const states = open.flatMap((step) =>
       step.kind === 'release' || failed.has(step)
         ? []
-        : [{ step, command: commands.setState(step.slot, step.state) }],
+        : openingOf(step).map((command) => ({ step, command })),
     );
     const batch = states.map(({ command }) => command);
     // The lock row of a release that is not finished tells later that the slot is half released.
@@ -92,6 +93,7 @@ function closedRows(
   return (step) => {
     if (byName.has(slotKey(lockFor(step.slot, side)))) return 'another one is changing the slot';
     const row = byName.get(slotKey(step.slot));
+    if (step.kind === 'add') return row === undefined ? undefined : 'the server is there already';
     const before = step.kind === 'assign' ? step.instead : step.app;
     const isAsSeen =
       row !== undefined && (before === undefined ? free.has(slotKey(step.slot)) : holds(row, before));
@@ -99,9 +101,15 @@ function closedRows(
   };
 }
 
+/** What brings the slot into its state once its address is right. */
+function openingOf(step: Exclude<Rewrite, { kind: 'release' }>): Command[] {
+  if (step.kind === 'add') return openingCommands(step.slot, step.parameters, step.state);
+  return [commands.setState(step.slot, step.state)];
+}
+
 /** What goes into the slot; undefined when its address stays. */
 function addressFor(step: Rewrite): AppAddress | undefined {
-  if (step.kind === 'assign') return step.app;
+  if (step.kind === 'assign' || step.kind === 'add') return step.app;
   return step.kind === 'release' ? freeAddress : undefined;
 }
 
@@ -114,16 +122,25 @@ async function writeAddresses(
   const failed = new Map<Rewrite, string>();
   const writes = steps.flatMap((step) => {
     const app = addressFor(step);
-    return app === undefined
-      ? []
-      : [{ step, app, command: commands.setAddress(step.slot, app.address, app.port) }];
+    if (app === undefined) return [];
+    let command: Command | undefined;
+    // An address and parameters are what an agent says: what may not be sent fails its own step.
+    note(failed, step, () => {
+      command =
+        step.kind === 'add'
+          ? commands.addServer(step.slot, app, step.parameters)
+          : commands.setAddress(step.slot, app.address, app.port);
+    });
+    return command === undefined ? [] : [{ step, app, command }];
   });
   const [first] = writes;
   if (first === undefined) return failed;
   const started = clock.monotonic();
   // What is in traffic goes out of it before its address changes.
   const batch: Command[] = writes.flatMap(({ step }) =>
-    step.kind === 'assign' && step.instead === undefined ? [] : [commands.setState(step.slot, 'maint')],
+    step.kind === 'add' || (step.kind === 'assign' && step.instead === undefined)
+      ? []
+      : [commands.setState(step.slot, 'maint')],
   );
   const muted = batch.length;
   const read = commands.showServersState(first.step.slot.backend);
@@ -132,6 +149,8 @@ async function writeAddresses(
   writes.forEach(({ step, command }, index) => {
     note(failed, step, () => {
       const reply = replies[muted + index];
+      if (step.kind === 'add' && !isAdded(reply, command, step.slot))
+        throw new BerthError('slot.lost-race', 'somebody else has added it');
       if (reply !== undefined) throwIfRefused(reply, command);
     });
   });

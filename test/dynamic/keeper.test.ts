@@ -70,6 +70,8 @@ function testsOf(version: HaproxyVersion): void {
     await using fleet = await start();
     const keeper = fleet.keep();
     const [instance] = await fleet.start(2);
+    // Agents have looked about, and rest.
+    await fleet.keeperRounds(5);
     await only(fleet).cli('add server app/node-10.1.2.3:80 127.0.0.1:1 disabled');
     await only(fleet).cli(`set server app/${slotOf(instance)} state drain`);
     await until(() => keeper.slots().some(({ state }) => state === 'drain'), { what: 'the drain is seen' });

@@ -120,6 +120,17 @@ test('a server of the dead is taken by the same rules as a slot', () => {
   ]);
 });
 
+test('when most owners are silent at once, nothing is taken yet', () => {
+  const rows = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((at) =>
+    serverOf(`node-${at}:80`, { operationalState: 0 }),
+  );
+  const agents = rows.map(({ address }) => dynamicAgent(address, silentFor(20_000)));
+  assert.deepEqual(
+    plan(rows, agents),
+    rows.map(({ name }) => `hold app/${name}`),
+  );
+});
+
 test('an operator’s drain is held; the state of one on its way in is its agent’s', () => {
   const rows = [
     serverOf('node-10.0.0.1:80', { adminState: 12 }),

@@ -72,7 +72,7 @@ function testsOf(version: HaproxyVersion): void {
   test('instances come and leave in order under load: no request fails, no row stays', async (t) => {
     await using fleet = await start();
     await fleet.start(3);
-    await using load = startLoad({ url: only(fleet).url(), ratePerSecond: 100, maxSeconds: 30 });
+    await using load = startLoad({ url: only(fleet).url(), ratePerSecond: 50, maxSeconds: 30 });
     for (let turn = 0; turn < 4; turn += 1) {
       await Instance.start(fleet, `127.0.0.${100 + turn}`);
       await fleet.whole(soonMs);
@@ -200,6 +200,17 @@ function testsOf(version: HaproxyVersion): void {
       app.close();
       app.closeAllConnections();
     }
+  });
+
+  test('a spare has its server out of traffic, and serves at a word', async () => {
+    await using fleet = await start();
+    const instance = await Instance.start(fleet, '127.0.0.70', { phase: 'starting' });
+    instance.registrations[0]?.want('standby', 'it is kept warm');
+    await until(() => instance.registrations[0]?.report().state === 'drain', { what: 'it has a server' });
+    const row = await rowOf(fleet, slotOf(instance));
+    assert.ok(row !== undefined && isDraining(row));
+    instance.want('ready');
+    await fleet.whole(soonMs);
   });
 
   test('an operator’s drain is respected, and what was deleted by hand comes back', async () => {

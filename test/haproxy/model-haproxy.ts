@@ -22,6 +22,8 @@ export interface ModelOptions {
   delayMs: number;
   /** Longest time between the answer to an address and its effect; 0 as in 2.6. */
   addressDelayMs: number;
+  /** Whether HAProxy refuses to delete a server now, since it still has a connection; default: never. */
+  keeps?: () => boolean;
   /** What HAProxy's checks find at an address; default: an app. */
   serves?: (address: string) => boolean;
 }
@@ -29,6 +31,8 @@ export interface ModelOptions {
 const transactionMs = 2000;
 const header =
   '# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port';
+
+const isLock = (name: string): boolean => /^(?:claim|break)\./.test(name);
 
 export class ModelHaproxy {
   readonly backend = 'app';
@@ -114,17 +118,19 @@ export class ModelHaproxy {
       );
     }
     if (command.startsWith('show stat ')) return data(this.#stat(Number(words[4])));
+    if (command.startsWith('enable health ')) return data('');
     const [backend, name] = (words[2] ?? '').split('/');
     if (backend !== this.backend || name === undefined) return error('No such backend.');
     const row = this.rows.get(name);
     if (command.startsWith('add server ')) {
       if (row !== undefined) return error('Already exists a server with the same name in backend.');
-      const id = Math.max(...[...this.rows.values()].map((each) => each.id)) + 1;
+      const id = Math.max(0, ...[...this.rows.values()].map((each) => each.id)) + 1;
+      const [address = '', port = ''] = (words[3] ?? '').split(':');
       this.rows.set(name, {
         id,
-        address: '127.0.0.1',
-        port: 1,
-        adminState: 1,
+        address,
+        port: Number(port),
+        adminState: words[4] === 'disabled' ? 5 : 1,
         changedAt: time.now,
         dynamic: true,
       });
@@ -134,15 +140,15 @@ export class ModelHaproxy {
     if (command.startsWith('del server ')) {
       if (!row.dynamic)
         return error('Only servers added at runtime via <add server> CLI cmd can be deleted.');
+      if ((row.adminState & 1) === 0) return error('Only servers in maintenance mode can be deleted.');
+      if (!isLock(name) && this.#options.keeps?.() === true)
+        return error('Server still has connections attached to it, cannot remove it.');
       this.rows.delete(name);
       return { severity: 6, text: 'Server deleted.' };
     }
     if (words[3] === 'state') {
-      const states: Record<string, number> = {
-        ready: row.dynamic ? 0 : 4,
-        drain: row.dynamic ? 8 : 12,
-        maint: row.dynamic ? 1 : 5,
-      };
+      const mark = row.adminState & 4;
+      const states: Record<string, number> = { ready: mark, drain: 8 | mark, maint: 1 | mark };
       row.adminState = states[words[4] ?? ''] ?? row.adminState;
       row.changedAt = time.now;
       return data('');
