@@ -392,6 +392,19 @@ describe('names', () => {
     );
   });
 
+  it('follow the naming convention that a label gives, in the older spelling too, also when ten are made at once', async () => {
+    for (const [index, label] of ['container_naming_convention', 'berth.naming'].entries()) {
+      const prefix = `${unique}label${index}_`;
+      const id = await run(`${unique}_named${index}`, ['--label', `${label}=${prefix}`]);
+      const spec = await specOf(id);
+      const created = await Promise.all(
+        Array.from({ length: 10 }, () => createFromSpec(client, spec, { service: 'web', as: 'clone', log })),
+      );
+      const numbers = created.map(({ name }) => Number(name.replace(prefix, ''))).sort((a, b) => a - b);
+      assert.deepEqual(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    }
+  });
+
   it("of clones in a Compose project are Compose's, with container numbers that are free", async () => {
     const project = unique;
     const compose = (service: string, number: number) => [
