@@ -58,6 +58,7 @@ export class Heartbeat {
   #failure: string | undefined;
   /** When the sleep that goes on should end, by `performance.now()`. */
   #dueAt = Number.POSITIVE_INFINITY;
+  #thawedAt = Number.NEGATIVE_INFINITY;
   /** The last session ended as the agent thawed. */
   #endedByThaw = false;
 
@@ -117,7 +118,7 @@ export class Heartbeat {
         this.#hooks.onTold(drain ? reason : undefined);
       },
       onEnd: (reason) => {
-        this.#endedByThaw = welcomed && this.#isThawing();
+        this.#endedByThaw = welcomed && this.#hasJustThawed();
         over.abort();
         this.#ended(url, reason, welcomed);
       },
@@ -153,7 +154,16 @@ export class Heartbeat {
   async #rest(session: Session, ms: number, sleep: (ms: number) => Promise<unknown>): Promise<void> {
     this.#dueAt = performance.now() + ms;
     await sleep(ms);
-    if (this.#isThawing()) session.heardAt = performance.now();
+    if (!this.#isThawing()) return;
+    this.#thawedAt = performance.now();
+    session.heardAt = this.#thawedAt;
+  }
+
+  /** The news that a connection is dead may come before the sleep ends or some beats after. */
+  #hasJustThawed(): boolean {
+    const just = this.#isThawing() || performance.now() - this.#thawedAt < leastSilenceMs;
+    this.#thawedAt = Number.NEGATIVE_INFINITY;
+    return just;
   }
 
   #isThawing(): boolean {

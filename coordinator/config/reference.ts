@@ -22,6 +22,14 @@ ${rows.join('\n')}
 
 \`…_FILE\` (in the YAML file \`…File\`: \`tokenFile\`) names a file that holds the value, as Docker secrets do.
 
+**Room on Docker hosts** (\`BERTH_HOST_MEMORY\`, \`BERTH_HOST_CPU\`): what the machine has (\`docker info\`) is set against what all its
+running and paused containers are promised: memory by their reservation, else their limit; CPUs by their limit. What fits is made; for
+the rest the plan says \`no capacity\` with the host, what was asked for and what is free, and decisions say \`NoCapacity\`. An instance
+without limits fits everywhere, and so does every instance where \`/info\` cannot be read: nothing is refused out of ignorance. Containers
+without a limit count as nothing, since what they use now says nothing of what they will use; the share that is kept back is for them.
+The last room goes to the policy with the higher \`priority\`, then to the service that has waited for it the longest. A stopped container
+that is started again is not asked for room.
+
 \`\`\`yaml
 haproxy:
   server: [lb1, lb2:9998]

@@ -149,6 +149,38 @@ describe('a clone', () => {
     assert.deepEqual(shared, ['/mounted', '/named']);
   });
 
+  // Not compared, since a clone must not have them: id, name, host name made of the id, container id file, static
+  // addresses, MAC address, what is in anonymous volumes and in the container's own layer. Swarm's tasks are refused.
+  it('has what is rarely used as well', async () => {
+    const [source, net] = [`${unique}_source`, `${unique}-rare`];
+    await engine.network(net);
+    await run(source, ['--volume', '/from-source']);
+    const kinds = [
+      `--cpu-period 50000 --cpu-quota 25000 --cpuset-mems 0 --blkio-weight 300 --device-read-bps /dev/null:1mb
+       --device-write-iops /dev/null:100 --userns host --uts host --cgroup-parent /berth-test --privileged
+       --volumes-from ${source}:ro --volume-driver local --no-healthcheck --runtime runc --ulimit core=0 --ulimit nproc=64
+       --mount type=bind,source=/tmp,destination=/shared,bind-propagation=rslave --rm --env-file /dev/null
+       --label-file /dev/null --link ${source}:src --network ${net}`,
+      `--gpus all --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt label=disable
+       --ipc private --memory 64m --memory-swap -1 --cap-add ALL
+       --cap-drop CHOWN --restart unless-stopped --log-driver none --publish-all --dns 10.0.0.54 --stop-timeout 0
+       --ip 10.214.78.9 --network ${net}-fixed`,
+    ];
+    await engine.run(['network', 'create', ...engine.label, '--subnet', '10.214.78.0/24', `${net}-fixed`]);
+    for (const [index, kind] of kinds.entries()) {
+      const words = kind.trim().split(/\s+/);
+      const name = `${unique}_rare${index}`;
+      const id = (await engine.run(['create', ...engine.label, '--name', name, ...words, tinyImage])).trim();
+      const original = await client.inspect(id);
+      const clone = await cloneOf(id);
+      assert.deepEqual(withoutOwn(clone.inspected), withoutOwn(original));
+      const again = await cloneOf(clone.id);
+      assert.deepEqual(withoutOwn(again.inspected), withoutOwn(original), 'a clone of the clone, too');
+      const addresses = Object.values(clone.inspected.NetworkSettings.Networks ?? {});
+      assert.ok(addresses.every((address) => !JSON.stringify(address).includes('10.214.78.9')));
+    }
+  });
+
   it('of a plain container of the default network is as plain', async () => {
     const id = await run(`${unique}_plain`, []);
     const clone = await cloneOf(id);
@@ -358,6 +390,19 @@ describe('names', () => {
       cloneOf(id, { convention: '-bad name' }),
       /is not what a container's name can begin with/,
     );
+  });
+
+  it('follow the naming convention that a label gives, in the older spelling too, also when ten are made at once', async () => {
+    for (const [index, label] of ['container_naming_convention', 'berth.naming'].entries()) {
+      const prefix = `${unique}label${index}_`;
+      const id = await run(`${unique}_named${index}`, ['--label', `${label}=${prefix}`]);
+      const spec = await specOf(id);
+      const created = await Promise.all(
+        Array.from({ length: 10 }, () => createFromSpec(client, spec, { service: 'web', as: 'clone', log })),
+      );
+      const numbers = created.map(({ name }) => Number(name.replace(prefix, ''))).sort((a, b) => a - b);
+      assert.deepEqual(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    }
   });
 
   it("of clones in a Compose project are Compose's, with container numbers that are free", async () => {

@@ -134,6 +134,7 @@ describe('an observed instance', () => {
         stopSeconds: 3,
         cpuMilli: 250,
         memoryBytes: 32 * 1024 * 1024,
+        reservation: { memoryBytes: 32 * 1024 * 1024, cpuMilli: 250 },
         isStale: false,
       },
     );

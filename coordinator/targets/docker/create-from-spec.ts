@@ -4,6 +4,7 @@
 //
 // Names: several may choose the same one at once; the engine gives it to the first, and the others choose again.
 import { BerthError } from '../../../shared/errors.ts';
+import { readLabels } from '../../../shared/labels.ts';
 import type { Log } from '../../../shared/log.ts';
 import { type ChosenName, chooseName, type NamedContainer } from './choose-name.ts';
 import type { DockerClient } from './client.ts';
@@ -25,7 +26,7 @@ export interface CreateOptions {
    * again, under its own name.
    */
   readonly as: 'clone' | 'original';
-  /** What the names of clones begin with; default: like the spec's. */
+  /** What the names of clones begin with; default: what the label of the spec says, else like the spec's own name. */
   readonly convention?: string | undefined;
   /** Default: `random` for a clone, `keep` for the original. */
   readonly fixedPorts?: FixedPorts;
@@ -95,11 +96,12 @@ export async function createFromSpec(
     return { id, name, number, image };
   };
   if (as === 'original') return make({ name: spec.name, number: 0 });
+  const convention = options.convention ?? readLabels(own).settings.naming;
   const taken = [...(options.taken ?? (await listNames(client, signal)))];
   for (let attempt = 1; ; attempt += 1) {
     const chosen = chooseName({
       origin: { name: spec.name, labels: own },
-      convention: options.convention,
+      convention,
       taken,
     });
     try {
