@@ -1,10 +1,12 @@
 // The policies in force, kept up to date: the file is looked at again when it changes, the database when somebody writes
-// one, labels with every look at Docker. An invalid new version is refused and the old one stays.
+// one here, and every few seconds for those who write into it by other ways; labels with every look at Docker. An invalid
+// new version is refused and the old one stays.
 import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '../../shared/clock.ts';
 import { BerthError, describeError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
 import type { Store } from '../store/store.ts';
+import type { Tables } from '../store/tables.ts';
 import { type AdmissionError, admitFile, admitPolicy, formatAdmissionError } from './admit.ts';
 import type { AdmittedPolicy } from './normalize.ts';
 import {
@@ -22,6 +24,8 @@ export interface StoredPolicy {
   updatedBy: string;
 }
 
+type PolicyRow = Tables['policies'];
+
 export interface PolicySetParts {
   /** The policy file; undefined: none. */
   file: string | undefined;
@@ -32,6 +36,7 @@ export interface PolicySetParts {
 }
 
 const everyMs = 1000;
+const databaseEveryMs = 2000;
 
 export class PolicySet {
   readonly #parts: PolicySetParts;
@@ -42,6 +47,8 @@ export class PolicySet {
   #stored: readonly StoredPolicy[] = [];
   #storedErrors: readonly AdmissionError[] = [];
   #loaded = false;
+  #readings = 0;
+  #readingSeen = 0;
   #resolution: Resolution = { effective: [], problems: [] };
   #byService: ReadonlyMap<string, EffectivePolicy> = new Map();
   #said = '';
@@ -89,9 +96,21 @@ export class PolicySet {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#follow(signal), this.#followDatabase(signal)]);
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.refresh();
       await this.#parts.clock.sleep(everyMs, signal);
+    }
+  }
+
+  /** By itself: a database that hangs must not keep the file and the labels waiting. */
+  async #followDatabase(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#parts.clock.sleep(databaseEveryMs, signal);
+      if (this.#loaded && !signal.aborted) await this.#readDatabase();
     }
   }
 
@@ -170,28 +189,49 @@ export class PolicySet {
   }
 
   async #readDatabase(): Promise<void> {
+    let rows: PolicyRow[];
+    const reading = ++this.#readings;
     try {
-      const rows = await this.#parts.store.use((db) => db.selectFrom('policies').selectAll().execute());
-      this.#stored = rows.map((row) => ({
-        name: row.name,
-        service: row.service,
-        document: JSON.parse(row.document),
-        updatedAt: Number(row.updated_at),
-        updatedBy: row.updated_by,
-      }));
-      const admissions = this.#stored.map(({ document, name }) =>
-        admitPolicy(document, `database, policy ${name}`),
-      );
-      this.#storedErrors = admissions.flatMap(({ errors }) => errors);
-      const admitted = admissions.flatMap((admission) => admission.admitted);
-      this.#database = new Map(admitted.map((each) => [each.policy.name, each]));
-      this.#loaded = true;
+      rows = await this.#parts.store.use((db) => db.selectFrom('policies').selectAll().execute());
     } catch (error) {
-      this.#loaded = false; // asked again with the next refresh; what is known stays in force
+      // Asked again; what is known stays in force.
       this.#parts.log.debug(
         { event: 'policy.unread', error: describeError(error) },
         'the policies of the database cannot be read',
       );
+      return;
     }
+    // Another reading began later, and ended sooner.
+    if (reading < this.#readingSeen) return;
+    this.#readingSeen = reading;
+    this.#loaded = true;
+    this.#stored = rows.map((row) => ({
+      name: row.name,
+      service: row.service,
+      document: parseJson(row.document),
+      updatedAt: Number(row.updated_at),
+      updatedBy: row.updated_by,
+    }));
+    const admissions = this.#stored.map(({ document, name }) =>
+      admitPolicy(document, `database, policy ${name}`),
+    );
+    this.#storedErrors = admissions.flatMap(({ errors }) => errors);
+    const known = this.#database;
+    // One that is refused now keeps its last good version.
+    const admitted = this.#stored.flatMap(({ name }, index) => {
+      const taken = admissions[index]?.admitted ?? [];
+      const before = known.get(name);
+      return taken.length > 0 || before === undefined ? taken : [before];
+    });
+    this.#database = new Map(admitted.map((each) => [each.policy.name, each]));
+  }
+}
+
+/** Text that is no JSON is admitted as little as any other text. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
   }
 }

@@ -12,11 +12,14 @@
 // whether more are missing, so that none is made twice; and not at all when it is asked whether some are too many, so
 // that nothing is taken away on the word of a host that may be dead. On them no step is planned.
 import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
+import { type Creatable, planCreations } from './plan-creations.ts';
+import { planSpares, planStopped } from './plan-spares.ts';
 import {
   isActive,
+  isHalfMade,
+  isLeft,
   isParked,
   isSpare,
-  isStopped,
   isUnhealthy,
   type ServiceInstance,
 } from './service-instance.ts';
@@ -26,13 +29,6 @@ export interface StartWait {
   why: string;
   /** It started and ended. A new one would do the same, so none is made in its place while it waits. */
   crashed: boolean;
-}
-
-export interface Creatable {
-  atMost: number;
-  why: string;
-  /** What is missing is room on the hosts. */
-  noRoom?: boolean;
 }
 
 export interface ServicePlanning {
@@ -64,10 +60,6 @@ export interface ServicePlanning {
   orderVictims: (instances: readonly ServiceInstance[]) => readonly ServiceInstance[];
 }
 
-/** A container that was just created is about to be started by the one who created it. */
-const createdGraceMs = 10_000;
-/** A spare that drains is given this long to be seen in a slot. */
-const slotWaitMs = 3000;
 /** More than this share unhealthy at once is not the instances' fault; replacing them would not help. */
 const massFailureShare = 0.5;
 
@@ -200,93 +192,4 @@ function planDrains(
   if (steps.length < surplus)
     steps.push({ kind: 'hold', reason: `${surplus - steps.length} too many, but the others are protected` });
   return steps;
-}
-
-/** Spares beyond the warm pool are stopped once drained; those within it are parked. */
-function planSpares(
-  planning: ServicePlanning,
-  instances: readonly ServiceInstance[],
-  returning: number,
-  awaySpares: number,
-): InstanceStep[] {
-  const { busy, warm, creating, creatable, drainDeadlineMs } = planning;
-  const spares = instances.filter((instance) => isSpare(instance) && !busy.has(instance.id));
-  const parked = spares.filter(isParked);
-  const running = spares.filter((instance) => !isParked(instance)).slice(Math.max(0, returning));
-  const steps: InstanceStep[] = [];
-  const parking = instances.filter(({ id }) => busy.get(id) === 'park').length;
-  let room =
-    warm - parking - Math.max(0, parked.length - Math.max(0, returning - (spares.length - parked.length)));
-  for (const instance of running) {
-    // An agent says that it drains before HAProxy has heard of it.
-    const idle = instance.sessions === 0 && !instance.serving && instance.phase === 'draining';
-    const late = (instance.drainAgeMs ?? 0) >= drainDeadlineMs;
-    const on = { id: instance.id, name: instance.name };
-    if (room > 0) {
-      room -= 1;
-      // Without a slot it would have to claim one before it could serve; but one that was told before it had one gets none.
-      const isSlotted = instance.registered || (instance.drainAgeMs ?? 0) >= slotWaitMs;
-      if ((idle && isSlotted) || late) steps.push({ kind: 'park', ...on, reason: `${warm} kept warm` });
-    } else if (idle || late) {
-      steps.push({
-        kind: 'stop',
-        ...on,
-        remove: instance.clone,
-        reason: idle ? 'drained' : `not drained after ${Math.round(drainDeadlineMs / 1000)} s`,
-      });
-    }
-  }
-  for (const instance of room < 0 ? parked.slice(room) : []) {
-    steps.push({
-      kind: 'stop',
-      id: instance.id,
-      name: instance.name,
-      remove: instance.clone,
-      reason: `${warm} kept warm`,
-    });
-  }
-  const lacking = returning > 0 ? 0 : room - creating.spare - awaySpares;
-  if (lacking > 0)
-    steps.push(...planCreations(lacking, creatable(), { spare: true, reason: `${warm} kept warm` }));
-  return steps;
-}
-
-/** What can be made is made, and of the rest it is said why not. */
-function planCreations(
-  count: number,
-  { atMost, why, noRoom = false }: Creatable,
-  what: { spare: boolean; reason: string },
-): InstanceStep[] {
-  const made = Math.max(0, Math.min(count, atMost));
-  const steps = Array.from({ length: made }, (): InstanceStep => ({ kind: 'create', ...what }));
-  if (made === count) return steps;
-  const wish = what.spare ? 'more to be kept warm' : 'more wanted';
-  const reason = `${count - made} ${wish}, but ${why}`;
-  return [...steps, { kind: 'hold', reason, ...(noRoom ? { noRoom } : {}) }];
-}
-
-/** Clones that have stopped and are not wanted are deleted; other people's containers stay. */
-function planStopped(
-  planning: ServicePlanning,
-  instances: readonly ServiceInstance[],
-  wanted: number,
-): InstanceStep[] {
-  const enough = instances.filter(isActive).length >= wanted;
-  return instances
-    .filter((instance) => isLeft(instance) && instance.clone && !planning.busy.has(instance.id))
-    .filter((instance) => enough || isHalfMade(instance))
-    .map((instance) => ({
-      kind: 'remove',
-      id: instance.id,
-      name: instance.name,
-      reason: isHalfMade(instance) ? 'it was not finished' : 'it has stopped and is not wanted',
-    }));
-}
-
-/** A clone whose coordinator died while it made it: it may lack some of its networks. */
-const isHalfMade = (instance: ServiceInstance): boolean => instance.clone && instance.state === 'created';
-
-/** Stopped, or created and then forgotten by a coordinator that died. */
-function isLeft(instance: ServiceInstance): boolean {
-  return isStopped(instance) && !(instance.state === 'created' && instance.createdAgeMs < createdGraceMs);
 }

@@ -55,6 +55,18 @@ export const isActive = (instance: ServiceInstance): boolean =>
 export const isStopped = (instance: ServiceInstance): boolean =>
   instance.state === 'exited' || instance.state === 'created';
 
+/** A container that was just created is about to be started by the one who created it. */
+const createdGraceMs = 10_000;
+
+/** A clone whose coordinator died while it made it: it may lack some of its networks. */
+export const isHalfMade = (instance: ServiceInstance): boolean =>
+  instance.clone && instance.state === 'created';
+
+/** Stopped, or created and then forgotten by a coordinator that died. */
+export function isLeft(instance: ServiceInstance): boolean {
+  return isStopped(instance) && !(instance.state === 'created' && instance.createdAgeMs < createdGraceMs);
+}
+
 /** Runs, should serve, and has not for longer than `graceMs`. */
 export function isUnhealthy(instance: ServiceInstance, graceMs: number): boolean {
   if (!isActive(instance) || instance.state !== 'running') return false;

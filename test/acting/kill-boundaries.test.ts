@@ -1,5 +1,7 @@
 // The coordinator is killed with SIGKILL between any two effects of a step. The one that comes after it brings the
 // service to what is wanted all the same: no container too many, none forgotten, every slot right.
+//
+// The random part runs for RANDOM_SECONDS, or, when RANDOM_RUNS is set, until it has killed that often. SEED repeats a run.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startLoad } from '../bench/load.ts';
@@ -9,7 +11,10 @@ import { Stage } from './stage.ts';
 
 const base = 2;
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const randomMs = Number(process.env['RANDOM_SECONDS'] ?? 15) * 1000;
+const randomRuns = Number(process.env['RANDOM_RUNS'] ?? Number.POSITIVE_INFINITY);
+const randomMs =
+  Number(process.env['RANDOM_SECONDS'] ?? (Number.isFinite(randomRuns) ? Number.POSITIVE_INFINITY : 15)) *
+  1000;
 
 describe('a coordinator that is killed', () => {
   let stage: Stage;
@@ -90,7 +95,8 @@ describe('a coordinator that is killed', () => {
     const moments = acts.flatMap(([all]) => all);
     const deadline = performance.now() + randomMs;
     let runs = 0;
-    while (performance.now() < deadline) {
+    let atMoment = 0;
+    while (runs < randomRuns && performance.now() < deadline) {
       runs += 1;
       const moment = `${choose(moments)}:${1 + Math.floor(random() * 2)}`;
       const count = 1 + Math.floor(random() * 4);
@@ -108,7 +114,8 @@ describe('a coordinator that is killed', () => {
         () => true,
         () => false,
       );
-      if (!died) await stage.coordinator.kill();
+      if (died) atMoment += 1;
+      else await stage.coordinator.kill();
       await order;
       await stage.coordinator.start();
       await stage.scale(count);
@@ -117,7 +124,9 @@ describe('a coordinator that is killed', () => {
         throw new Error(`seed ${seed}, run ${runs}: ${moment}, ${count}, ${plainCount}, ${loss}`, { cause });
       });
     }
-    t.diagnostic(`${runs} runs with seed ${seed}`);
+    t.diagnostic(
+      `${runs} runs with seed ${seed}, ${atMoment} of them killed at their moment, the others at any`,
+    );
   });
 
   /** Every agent that runs has a session. */

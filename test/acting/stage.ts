@@ -8,6 +8,7 @@ import { type DockerEngine, dockerEngine, type Network } from '../bench/docker.t
 import { type Haproxy, startHaproxy } from '../bench/haproxy.ts';
 import { baseImage, ensureBaseImage } from '../bench/images.ts';
 import { until } from '../bench/wait.ts';
+import { type ContainerLook, lookAtContainers } from '../faults/engine-api.ts';
 import { copyPrograms } from '../faults/programs.ts';
 import { readRows } from '../faults/slot-rows.ts';
 import { Coordinator } from './coordinator.ts';
@@ -23,8 +24,9 @@ export interface StageOptions {
   further?: readonly Cli[];
 }
 
-/** Runs the Docker CLI against an engine. */
+/** An engine, and the Docker CLI for it. */
 export interface Cli {
+  readonly socketPath: string;
   run(args: readonly string[]): Promise<string>;
 }
 
@@ -68,13 +70,6 @@ export interface InstanceView {
   sessions: number | null;
   clone: boolean;
   byOperator: boolean;
-}
-
-/** A container of a service, as Docker's own listing has it. */
-export interface Listed {
-  id: string;
-  name: string;
-  state: string;
 }
 
 const appPort = 8080;
@@ -197,18 +192,9 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Containers of the service as Docker itself lists them, the stopped ones too, on all engines. */
-  async containers(service = this.service, engines = this.#engines): Promise<Listed[]> {
-    const words = [
-      ...['ps', '-a', '--no-trunc', '--filter', `label=berth.service=${service}`],
-      ...['--format', '{{.ID}} {{.Names}} {{.State}}'],
-    ];
-    return (await Promise.all(engines.map((engine) => engine.run(words))))
-      .flatMap((text) => text.split('\n'))
-      .filter((line) => line !== '')
-      .map((line) => {
-        const [id = '', name = '', state = ''] = line.split(' ');
-        return { id, name, state };
-      });
+  async containers(service = this.service, engines = this.#engines): Promise<ContainerLook[]> {
+    const label = `berth.service=${service}`;
+    return (await Promise.all(engines.map(({ socketPath }) => lookAtContainers(socketPath, label)))).flat();
   }
 
   /** A container's address on the bench's engine. */

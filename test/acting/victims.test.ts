@@ -24,9 +24,9 @@ async function oneTooMany(stage: Stage, labels: Readonly<Record<string, string>>
   await stage.serving(3);
   const instanceOf = async (id: string) =>
     (await stage.view()).instances.find(({ container }) => container === id) ?? assert.fail();
-  const { agent } = await instanceOf(first.id);
+  const idle = await instanceOf(first);
   const drain = (wanted: boolean) =>
-    stage.coordinator.write('POST', `/api/v1/agents/${agent}/drain`, { drain: wanted, reason: 'test' });
+    stage.coordinator.write('POST', `/api/v1/agents/${idle.agent}/drain`, { drain: wanted, reason: 'test' });
   await drain(true);
   await stage.wait(async () => (await stage.readySlots()).length === 2, 'the first is out of traffic');
   await using long = startLoad({
@@ -38,7 +38,7 @@ async function oneTooMany(stage: Stage, labels: Readonly<Record<string, string>>
   await stage.wait(async () => long.total.sent === 6, 'six long requests are sent');
   const busy = await Promise.all(
     (await stage.containers())
-      .filter(({ id }) => id !== first.id)
+      .filter(({ id }) => id !== first)
       .map(async ({ id }) => (await instanceOf(id)).name),
   );
   assert.equal(busy.length, 2);
@@ -51,7 +51,7 @@ async function oneTooMany(stage: Stage, labels: Readonly<Record<string, string>>
   await stage.settled(2, { deadlineMs: 40_000 });
   const counts = [await long.stop(), await short.stop()];
   const left = (await stage.containers()).filter(({ state }) => state === 'running').map(({ name }) => name);
-  return { idle: first.name, left, counts };
+  return { idle: idle.name, left, counts };
 }
 
 describe('one instance too many', () => {

@@ -203,11 +203,17 @@ for (const [name, startServer] of Object.entries(servers)) {
       const { audit, store } = await open(t, server.urlWithPassword, folder, 600_000);
       await audit.record(entry('hang', 0));
       server.freeze();
-      t.after(() => server.thaw());
-      for (const value of [1, 2, 3]) await audit.record(entry('hang', value));
-      assert.ok(audit.status().journalledBytes > 0);
-      assert.equal(store.failure, undefined, 'the database has not been given up');
-      server.thaw();
+      try {
+        for (const value of [1, 2, 3]) audit.record(entry('hang', value));
+        await eventually(
+          'the rows are in the journal',
+          () => audit.status().journalledBytes > 0 && audit.status().queued === 0,
+          20_000,
+        );
+        assert.equal(store.failure, undefined, 'the database has not been given up');
+      } finally {
+        server.thaw();
+      }
       audit.record(entry('hang', 4));
       await eventually(
         'nothing waits',
@@ -237,9 +243,11 @@ for (const [name, startServer] of Object.entries(servers)) {
       });
       await begun.promise;
       server.freeze();
-      t.after(() => server.thaw());
-      await assert.rejects(late, (error) => isBerthError(error, 'database.unavailable'));
-      server.thaw();
+      try {
+        await assert.rejects(late, (error) => isBerthError(error, 'database.unavailable'));
+      } finally {
+        server.thaw();
+      }
       goOn.resolve();
       await ended.promise;
       const states = async () =>

@@ -4,6 +4,7 @@ import * as z from 'zod';
 
 const containersSchema = z.array(
   z.object({
+    Id: z.string(),
     Names: z.array(z.string()),
     State: z.string(),
     NetworkSettings: z.object({ Networks: z.record(z.string(), z.object({ IPAddress: z.string() })) }),
@@ -11,6 +12,7 @@ const containersSchema = z.array(
 );
 
 export interface ContainerLook {
+  id: string;
   name: string;
   state: string;
   /** By network; without those in which it has none. */
@@ -21,7 +23,8 @@ export interface ContainerLook {
 export async function lookAtContainers(socketPath: string, label: string): Promise<ContainerLook[]> {
   const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
   const text = await get(socketPath, `/v1.41/containers/json?all=true&filters=${filters}`);
-  return containersSchema.parse(JSON.parse(text)).map(({ Names, State, NetworkSettings }) => ({
+  return containersSchema.parse(JSON.parse(text)).map(({ Id, Names, State, NetworkSettings }) => ({
+    id: Id,
     name: (Names[0] ?? '').replace(/^\//, ''),
     state: State,
     addresses: Object.fromEntries(
