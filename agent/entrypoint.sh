@@ -11,5 +11,5 @@ node=/berth/node
 # Node cannot reap orphans. An init that Docker brings (`docker run --init`) is enough.
 init='/berth/tini --'
 if [ $$ -ne 1 ] || [ ! -x /berth/tini ]; then init=; fi
-# The agent has little to do: without machine code, V8's threads and room for much garbage it takes 1.5 MB less.
+# The agent has little to do: without machine code, V8's threads and room for much garbage it takes up to 1 MB less.
 exec $init "$node" --jitless --single-threaded --max-semi-space-size=1 /berth/agent.cjs -- "$@"
