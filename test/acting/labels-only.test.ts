@@ -54,7 +54,8 @@ describe('a container with labels only', () => {
     await stage.app({ command, env, labels: older });
     await stage.app({ command, env, labels: { 'berth.backend': 'app', 'berth.port': '8080' } });
     await stage.serving(2);
-    assert.equal((await stage.readySlots()).length, 2);
+    const ready = await stage.readySlots();
+    assert.equal(ready.length, 2, ready.join(', '));
     const [answer] = await Promise.all([fetch(stage.haproxy.url())]);
     assert.equal(answer.status, 200);
   });
