@@ -142,15 +142,16 @@ export class Acting {
    * How many more instances a service can have: new ones, and those that are there and can be used again. Undefined:
    * nothing limits it. `claims`: what others get first.
    */
-  room(service: string, claims: readonly RoomClaim[] = []): Room | undefined {
-    const spec = this.services.get(service)?.spec ?? null;
+  room(service: string, claims: () => readonly RoomClaim[] = () => []): Room | undefined {
+    const specOf = (name: string) => this.services.get(name)?.spec ?? null;
+    const spec = specOf(service);
     if (spec === null || this.fleet.empty) return undefined;
-    const claimed = claims.flatMap((claim) => {
-      const other = this.services.get(claim.service)?.spec ?? null;
-      return other === null ? [] : Array.from({ length: claim.count }, () => other);
+    if (this.#placement.room(service, spec).fits === Number.POSITIVE_INFINITY) return undefined;
+    const claimed = claims().flatMap(({ service: name, count }) => {
+      const other = specOf(name);
+      return other === null ? [] : Array.from({ length: count }, () => other);
     });
     const { fits, why } = this.#placement.room(service, spec, { claimed });
-    if (fits === Number.POSITIVE_INFINITY) return undefined;
     const reusable = (this.loop.instances().get(service) ?? []).filter(
       (instance) => !instance.byOperator && (isSpare(instance) || isStopped(instance)),
     );

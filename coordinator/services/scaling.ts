@@ -106,7 +106,7 @@ export class Scaling {
         const weights = alertWeights(this.policyOf(service));
         return this.#alertNames(service).flatMap((name) => this.inbox.active(name, weights));
       },
-      room: (service) => acting.room(service, this.#claimsAbove(service)),
+      room: (service) => acting.room(service, () => this.#claimsAbove(service)),
       takeCreation: (service) => acting.loop.takeCreation(service),
       log,
       clock,

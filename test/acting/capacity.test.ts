@@ -91,12 +91,16 @@ describe('room on a Docker host', () => {
       });
   });
 
-  it('goes to the service whose policy has the higher priority, and decisions say NoCapacity', async () => {
+  it('goes to the service whose policy has the higher priority, and decisions say NoCapacity', async (t) => {
     await engines.reach('wide', 1);
     await engines.begin('last', 'lab', image, percentOfMemory(25));
     await engines.begin('first', 'lab', image, percentOfMemory(25));
     const since = Date.now();
-    await engines.coordinator.write('POST', '/api/v1/metrics', { name: 'load', value: 60 });
+    // Again and again, as a source does: what was pushed grows old.
+    const push = () => engines.coordinator.write('POST', '/api/v1/metrics', { name: 'load', value: 60 });
+    await push();
+    const pushing = setInterval(() => void push().catch(() => undefined), 100);
+    t.after(() => clearInterval(pushing));
     for (const service of ['last', 'first'])
       await engines.see(service, 'gets no more and says why', async ({ serving }) => {
         const held = await engines.audit(since, service, 'scale.held');
