@@ -323,7 +323,12 @@ export class Fleet implements AsyncDisposable {
         { what: `every instance has its slot`, deadlineMs, everyMs: 5 },
       );
       await holds.catch((cause: unknown) => {
-        throw new Error(`after ${deadlineMs} ms: ${fault}`, { cause });
+        const reports = this.instances.flatMap(({ registrations }) =>
+          registrations.map((each) => each.report()),
+        );
+        const waiting = reports.filter(({ state, error }) => state !== 'ready' || error !== undefined);
+        const said = waiting.slice(0, 5).map((report) => JSON.stringify(report));
+        throw new Error([`after ${deadlineMs} ms: ${fault}`, ...said].join('\n'), { cause });
       });
     }
     return performance.now() - started;

@@ -80,6 +80,8 @@ function restartTests(version: HaproxyVersion): void {
     await using fleet = await startFleet(version);
     fleet.keep();
     const instances = await fleet.start(slots);
+    // An agent that looks just then claims another slot before the coordinator gives it back its own.
+    await handsOff(fleet);
     const before = instances.map(slotOf);
     const haproxy = only(fleet);
     await haproxy.kill();
