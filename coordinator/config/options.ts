@@ -173,8 +173,8 @@ export const options = {
     'BERTH_HOST_CPU',
     'hosts.cpu',
     types.share,
-    '100%',
-    'The same for CPUs, by the limits (`--cpus`) of containers; above 100% more is promised than there is, `off`: CPUs are not looked at',
+    'off',
+    'The same for CPUs, by the limits (`--cpus`) of containers: 100% promises each no more than there is. `off`: a limit is no promise, and a CPU that is shared makes things slower and kills nobody',
   ),
   alertSecret: optional(
     'BERTH_ALERT_SECRET',

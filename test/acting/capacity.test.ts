@@ -33,7 +33,10 @@ const policies = `policies:
 describe('room on a Docker host', () => {
   let engines: OwnEngines;
   before(async () => {
-    engines = await OwnEngines.set([{ name: 'lab', images: [image] }], { policies });
+    engines = await OwnEngines.set([{ name: 'lab', images: [image] }], {
+      policies,
+      env: { BERTH_HOST_CPU: '100%' },
+    });
     await engines.begin('wide', 'lab', image, percentOfMemory(25));
   });
   after(() => engines?.[Symbol.asyncDispose]());
