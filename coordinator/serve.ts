@@ -68,7 +68,8 @@ export async function serve(
     log,
     clock,
     policyOf: (service) => scaling.policyOf(service),
-    unwanted: (service) => scaling.unwanted(service),
+    alertRules: (service) => scaling.alertRules(service),
+    loadAlerts: () => scaling.inbox.load(),
     keeper: () => keeper,
     boundary: faultBoundary(process.env),
   });

@@ -16,7 +16,8 @@ import type { Done, InstanceExecutor } from './instance-executor.ts';
 import type { InstanceStep } from './instance-step.ts';
 import { emptyMemory, type InstanceMemory, joinInstances } from './join-instances.ts';
 import type { LabelWish } from './label-wishes.ts';
-import { planInstances } from './plan-instances.ts';
+import type { NodeWishes } from './node-wishes.ts';
+import { planInstances, type ServicePlanning } from './plan-instances.ts';
 import { RetryBook } from './retry-book.ts';
 import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
 import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
@@ -32,6 +33,11 @@ export interface ActRules {
   minAvailable(wanted: number): number;
   drainDeadlineMs: number;
   orderVictims(instances: readonly ServiceInstance[]): readonly ServiceInstance[];
+  nodes: NodeWishes;
+  /** What the names of new instances are to begin with, as an alert says. */
+  naming?: string | undefined;
+  /** An alert that asks to look after the service. */
+  availabilityAlert?: string | undefined;
 }
 
 export interface ActLoopParts {
@@ -51,6 +57,10 @@ export interface ActLoopParts {
 
 /** The two ways in which a creation has ended since a decision last asked. */
 export type Creation = 'failed' | 'succeeded';
+
+type On<K extends InstanceStep['kind']> = Extract<InstanceStep, { kind: K }>;
+type Creating = Required<ServicePlanning['creating']>;
+const noneCreating: Creating = { active: 0, spare: 0, clonesFor: [] };
 
 const leastGapMs = 20;
 /** An instance that should be out of traffic and does not say so is told again after this long. */
@@ -72,7 +82,7 @@ export class ActLoop {
   /** Containers that were made and have not proved to work yet, with their service. */
   readonly #unproven = new Map<string, string>();
   readonly #busy = new Map<string, { kind: InstanceStep['kind']; done: Promise<void> }>();
-  readonly #creating = new Map<string, { active: number; spare: number }>();
+  readonly #creating = new Map<string, Creating>();
   readonly #created = new Map<string, Creation>();
   readonly #told = new Map<string, number>();
   #memory: InstanceMemory = emptyMemory;
@@ -160,7 +170,14 @@ export class ActLoop {
     const asked = wish(current, instances);
     if (current === state && asked === undefined) return state;
     const wanted =
-      asked === undefined ? {} : { wanted: asked.wanted, wantedBy: 'labels', wantedReason: asked.reason };
+      asked === undefined
+        ? {}
+        : {
+            wanted: asked.wanted,
+            wantedBy: 'labels',
+            wantedReason: asked.reason,
+            wantedAlert: null,
+          };
     return services.change(state.service, { ...current, ...wanted });
   }
 
@@ -266,7 +283,7 @@ export class ActLoop {
       warm: wanted === 0 ? 0 : rule.warm,
       minAvailable: Math.min(wanted, rule.minAvailable(wanted)),
       busy: new Map([...this.#busy].map(([id, { kind }]) => [id, kind])),
-      creating: this.#creating.get(service) ?? { active: 0, spare: 0 },
+      creating: this.#creating.get(service) ?? noneCreating,
       creatable: this.#creatable(state, now),
       startWait: ({ id }) => {
         const waits = this.#starts.waits(id, now);
@@ -276,6 +293,10 @@ export class ActLoop {
       unhealthyAfterMs,
       drainDeadlineMs: rule.drainDeadlineMs,
       orderVictims: rule.orderVictims,
+      nodes: rule.nodes,
+      naming: rule.naming,
+      alert: (state.override === null ? state.wantedAlert : null) ?? undefined,
+      availabilityAlert: rule.availabilityAlert,
     });
   }
 
@@ -303,7 +324,7 @@ export class ActLoop {
     const { service } = state;
     const key = step.kind === 'create' ? `create ${service} ${crypto.randomUUID()}` : step.id;
     const instance = step.kind === 'create' ? undefined : instances.find(({ id }) => id === step.id);
-    if (step.kind === 'create') this.#countCreation(service, step.spare, 1);
+    if (step.kind === 'create') this.#countCreation(service, step, 1);
     const running = executor
       .run(step, state, instance, signal)
       .then(
@@ -313,19 +334,23 @@ export class ActLoop {
         },
       )
       .finally(() => {
-        if (step.kind === 'create') this.#countCreation(service, step.spare, -1);
+        if (step.kind === 'create') this.#countCreation(service, step, -1);
         this.#busy.delete(key);
         this.wake();
       });
     this.#busy.set(key, { kind: step.kind, done: running });
   }
 
-  #countCreation(service: string, spare: boolean, change: number): void {
-    const { active, spare: spares } = this.#creating.get(service) ?? { active: 0, spare: 0 };
-    this.#creating.set(
-      service,
-      spare ? { active, spare: spares + change } : { active: active + change, spare: spares },
-    );
+  #countCreation(service: string, { spare, model }: On<'create'>, change: 1 | -1): void {
+    const before = this.#creating.get(service) ?? noneCreating;
+    const clonesFor = [...before.clonesFor];
+    if (model !== undefined && change === 1) clonesFor.push(model.firing);
+    else if (model !== undefined) clonesFor.splice(clonesFor.indexOf(model.firing), 1);
+    this.#creating.set(service, {
+      active: before.active + (spare ? 0 : change),
+      spare: before.spare + (spare ? change : 0),
+      clonesFor,
+    });
   }
 
   #succeeded(step: Exclude<InstanceStep, { kind: 'hold' }>, service: string, done: Done): void {

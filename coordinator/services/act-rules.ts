@@ -4,6 +4,7 @@ import type { InstanceObservation } from '../decide/observation.ts';
 import type { Amount, Policy } from '../decide/policy.ts';
 import { chooseVictims } from '../decide/victims.ts';
 import type { ActRules } from './act-loop.ts';
+import { unwantedBy } from './node-wishes.ts';
 import type { ServiceInstance } from './service-instance.ts';
 
 const drainDeadlineMs = 60_000;
@@ -12,20 +13,23 @@ export interface RuleSources {
   policy: Policy | undefined;
   drain: { deadlineMs: number } | undefined;
   labels: readonly LabelSettings[];
-  /** Container ids or names that go first. */
-  unwanted: readonly string[];
+  /** What live alerts ask of single containers and of the whole service. */
+  alerts: AlertRules;
 }
 
-export function readActRules({ policy, drain, labels, unwanted }: RuleSources): ActRules {
+export type AlertRules = Pick<ActRules, 'nodes' | 'naming' | 'availabilityAlert'>;
+
+export function readActRules({ policy, drain, labels, alerts }: RuleSources): ActRules {
   const order = policy?.victims ?? 'youngest';
   return {
+    ...alerts,
     warm: Math.max(0, ...labels.map(({ warm }) => warm ?? 0)),
     minAvailable: (wanted) => minAvailable(policy?.budget ?? null, wanted),
     drainDeadlineMs: drain?.deadlineMs ?? drainDeadlineMs,
     orderVictims: (instances) => {
       const byId = new Map(instances.map((instance) => [instance.id, instance]));
       const ids = chooseVictims(instances.map(observationOf), instances.length, order);
-      const isUnwanted = ({ id, name }: ServiceInstance) => unwanted.includes(id) || unwanted.includes(name);
+      const isUnwanted = (instance: ServiceInstance) => unwantedBy(alerts.nodes, instance) !== undefined;
       const victims = ids.flatMap((id) => byId.get(id) ?? []);
       return victims.toSorted((a, b) => Number(isUnwanted(b)) - Number(isUnwanted(a)));
     },

@@ -8,14 +8,9 @@
 // An instance that is wanted again while it drains is put back: each round asks anew.
 // Unhealthy instances do not count, so that a replacement comes first; the sick one is then one too many.
 import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
-import {
-  isActive,
-  isParked,
-  isSpare,
-  isStopped,
-  isUnhealthy,
-  type ServiceInstance,
-} from './service-instance.ts';
+import { type NodeWishes, noNodeWishes, unwantedBy } from './node-wishes.ts';
+import { isHalfMade, isLeft, planUp } from './plan-up.ts';
+import { isActive, isParked, isSpare, isUnhealthy, type ServiceInstance } from './service-instance.ts';
 
 export interface StartWait {
   why: string;
@@ -34,7 +29,7 @@ export interface ServicePlanning {
   /** Instances that a step is being carried out on, and which; they are left alone. */
   busy: ReadonlyMap<string, InstanceStepKind>;
   /** Instances that are being created. */
-  creating: { active: number; spare: number };
+  creating: { active: number; spare: number; clonesFor?: readonly string[] };
   /** False when a clone cannot be made now (no spec, back-off after a failure, no capacity). */
   creatable: { possible: true } | { possible: false; why: string };
   /** Why a stopped instance is not started again yet; undefined when it may be. */
@@ -45,10 +40,14 @@ export interface ServicePlanning {
   drainDeadlineMs: number;
   /** Best victims first; of `decide/victims.ts`. */
   orderVictims: (instances: readonly ServiceInstance[]) => readonly ServiceInstance[];
+  /** What alerts ask of single containers. */
+  nodes?: NodeWishes;
+  naming?: string | undefined;
+  /** The alert behind `wanted`, and one that asks to look after the service: told with the steps that they lead to. */
+  alert?: string | undefined;
+  availabilityAlert?: string | undefined;
 }
 
-/** A container that was just created is about to be started by the one who created it. */
-const createdGraceMs = 10_000;
 /** A spare that drains is given this long to be seen in a slot. */
 const slotWaitMs = 3000;
 /** More than this share unhealthy at once is not the instances' fault; replacing them would not help. */
@@ -102,45 +101,6 @@ function busyReturning(
     .length;
 }
 
-function planUp(
-  planning: ServicePlanning,
-  instances: readonly ServiceInstance[],
-  missing: number,
-  replacing: boolean,
-): InstanceStep[] {
-  const { busy, creatable, startWait, wanted } = planning;
-  const idle = instances.filter((instance) => !busy.has(instance.id));
-  const spares = idle.filter((instance) => isSpare(instance) && !isParked(instance));
-  const parked = idle.filter(isParked);
-  const left = idle.filter((instance) => isLeft(instance) && !isHalfMade(instance));
-  const stopped = left.filter((instance) => startWait(instance) === undefined);
-  const crashed = left.filter((instance) => startWait(instance)?.crashed === true);
-  const reason = replacing ? 'an unhealthy instance is replaced' : `${wanted} wanted`;
-  const on = ({ id, name }: ServiceInstance) => ({ id, name, reason });
-  const reused: InstanceStep[] = [
-    ...spares.map((instance): InstanceStep => ({ kind: 'undrain', ...on(instance) })),
-    ...parked.map((instance): InstanceStep => ({ kind: 'unpark', ...on(instance) })),
-    ...stopped.map((instance): InstanceStep => ({ kind: 'start', ...on(instance) })),
-  ].slice(0, missing);
-  // One that is just being parked can be had back in a moment, sooner than a new one.
-  const parking = instances.filter(({ id }) => busy.get(id) === 'park').length;
-  const uncovered = missing - reused.length - parking;
-  const waiting = crashed.slice(0, Math.max(0, uncovered)).map((instance): InstanceStep => {
-    const why = startWait(instance)?.why ?? '';
-    return { kind: 'hold', reason: `${instance.name} is wanted, but ${why}` };
-  });
-  reused.push(...waiting);
-  const toCreate = uncovered - waiting.length;
-  if (toCreate <= 0) return reused;
-  if (!creatable.possible) {
-    return [...reused, { kind: 'hold', reason: `${toCreate} more wanted, but ${creatable.why}` }];
-  }
-  return [
-    ...reused,
-    ...Array.from({ length: toCreate }, (): InstanceStep => ({ kind: 'create', spare: false, reason })),
-  ];
-}
-
 function planDrains(
   planning: ServicePlanning,
   active: readonly ServiceInstance[],
@@ -166,8 +126,9 @@ function planDrains(
         kind: 'stop',
         id: victim.id,
         name: victim.name,
-        remove: victim.clone,
+        remove: isRemoved(planning, victim),
         reason: 'it does not serve and is one too many',
+        ...causeOf(planning, victim),
       });
       continue;
     }
@@ -176,6 +137,7 @@ function planDrains(
       id: victim.id,
       name: victim.name,
       reason: `${wanted} wanted`,
+      ...causeOf(planning, victim),
     });
   }
   if (steps.length < surplus)
@@ -211,8 +173,9 @@ function planSpares(
       steps.push({
         kind: 'stop',
         ...on,
-        remove: instance.clone,
+        remove: isRemoved(planning, instance),
         reason: idle ? 'drained' : `not drained after ${Math.round(drainDeadlineMs / 1000)} s`,
+        ...causeOf(planning, instance),
       });
     }
   }
@@ -245,20 +208,29 @@ function planStopped(
 ): InstanceStep[] {
   const enough = instances.filter(isActive).length >= wanted;
   return instances
-    .filter((instance) => isLeft(instance) && instance.clone && !planning.busy.has(instance.id))
+    .filter(
+      (instance) => isLeft(instance) && isRemoved(planning, instance) && !planning.busy.has(instance.id),
+    )
     .filter((instance) => enough || isHalfMade(instance))
     .map((instance) => ({
       kind: 'remove',
       id: instance.id,
       name: instance.name,
       reason: isHalfMade(instance) ? 'it was not finished' : 'it has stopped and is not wanted',
+      ...causeOf(planning, instance),
     }));
 }
 
-/** A clone whose coordinator died while it made it: it may lack some of its networks. */
-const isHalfMade = (instance: ServiceInstance): boolean => instance.clone && instance.state === 'created';
+/** What Berth made, and what an alert has named; other people's containers stay. */
+function isRemoved({ nodes = noNodeWishes }: ServicePlanning, instance: ServiceInstance): boolean {
+  return instance.clone || unwantedBy(nodes, instance) !== undefined;
+}
 
-/** Stopped, or created and then forgotten by a coordinator that died. */
-function isLeft(instance: ServiceInstance): boolean {
-  return isStopped(instance) && !(instance.state === 'created' && instance.createdAgeMs < createdGraceMs);
+/** The alert that this instance goes for: one that names it, else the one behind the number. */
+function causeOf(
+  { nodes = noNodeWishes, alert }: ServicePlanning,
+  instance: ServiceInstance,
+): { alert?: string } {
+  const cause = unwantedBy(nodes, instance) ?? alert;
+  return cause === undefined ? {} : { alert: cause };
 }

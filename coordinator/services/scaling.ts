@@ -3,19 +3,21 @@ import type { Clock } from '../../shared/clock.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
-import type { AlertDemand, AlertWeights } from '../alerts/alert-demand.ts';
+import type { AlertWeights } from '../alerts/alert-demand.ts';
 import { AlertInbox } from '../alerts/alert-inbox.ts';
 import type { Audit } from '../audit/audit.ts';
 import { PolicySet } from '../policy/policy-set.ts';
 import type { EffectivePolicy, PolicyLabels } from '../policy/resolve-policies.ts';
-import { type AlertLike, withAlerts } from '../policy/with-alerts.ts';
+import { withAlerts } from '../policy/with-alerts.ts';
 import type { SlotKeeper } from '../slots/slot-keeper.ts';
 import { dockerContainerStats } from '../sources/container-stats.ts';
 import { PushedMetrics } from '../sources/pushed-metrics.ts';
 import { SourceReader } from '../sources/reader.ts';
 import type { SourceInstance } from '../sources/source.ts';
 import type { Store } from '../store/store.ts';
+import type { AlertRules } from './act-rules.ts';
 import type { Acting } from './acting.ts';
+import { AlertAnswers } from './alert-answers.ts';
 import { DecisionLog } from './decision-log.ts';
 import { PolicyLoop, type PolicyLoopParts } from './policy-loop.ts';
 import { isActive } from './service-instance.ts';
@@ -49,6 +51,7 @@ export class Scaling {
   readonly loopParts: PolicyLoopParts;
   readonly #parts: ScalingParts;
   readonly #reader: SourceReader;
+  readonly #answers: AlertAnswers;
   readonly #running = new Map<string, Running>();
 
   constructor(parts: ScalingParts) {
@@ -74,8 +77,15 @@ export class Scaling {
           .find(
             (instance) =>
               (id !== undefined && instance.id.startsWith(id)) ||
-              (name !== undefined && instance.name === name),
+              (id === undefined && instance.name === name),
           )?.service,
+    });
+    this.#answers = new AlertAnswers({
+      inbox: this.inbox,
+      acting,
+      decisions: this.decisions,
+      backendOf: (service) => this.#backendOf(service),
+      weightsOf: (service) => alertWeights(this.policyOf(service)),
     });
     this.#reader = new SourceReader(
       {
@@ -96,9 +106,10 @@ export class Scaling {
       decisions: this.decisions,
       instances: (service) => this.#instances(service),
       backendOf: (service) => this.#backendOf(service),
-      alerts: (service) => {
-        const weights = alertWeights(this.policyOf(service));
-        return this.#alertNames(service).flatMap((name) => this.inbox.active(name, weights));
+      alerts: (service) => this.#answers.active(service),
+      measuredBy: (fingerprint) => {
+        const { metric, value } = this.inbox.row(fingerprint)?.signal ?? {};
+        return { metric, value };
       },
       takeCreation: (service) => acting.loop.takeCreation(service),
       log,
@@ -108,7 +119,7 @@ export class Scaling {
 
   /** The policy by which a service is scaled: its own, or, where alerts ask for something, one made of the alerts alone. */
   policyOf(service: string): EffectivePolicy | undefined {
-    return withAlerts(service, this.policies.of(service), this.#alertsOf(service));
+    return withAlerts(service, this.policies.of(service), this.#answers.bounds(service));
   }
 
   /** Policies whose loop has not come to an end of an evaluation for too long, with the age. */
@@ -134,7 +145,7 @@ export class Scaling {
     const running = [this.policies.run(signal), this.inbox.run(signal), this.decisions.run(signal)];
     while (!signal.aborted) {
       await this.#follow(signal);
-      this.#answerAlerts();
+      this.#answers.answer();
       await clock.sleep(followEveryMs, signal);
     }
     await Promise.all([...[...this.#running.values()].map(({ ended }) => ended), ...running]);
@@ -175,79 +186,9 @@ export class Scaling {
     await running?.ended;
   }
 
-  /** Alerts that ask to look after a service, and what became of those that ask for a size. */
-  #answerAlerts(): void {
-    const { services, loop } = this.#parts.acting;
-    for (const { row } of this.inbox.live()) {
-      if (row.state !== 'unprocessed' || row.service === null) continue;
-      const service = this.#serviceCalled(row.service);
-      for (const demand of this.inbox.demands(row.service)) {
-        if (demand.fingerprint !== row.fingerprint) continue;
-        const state = service === undefined ? undefined : services.get(service);
-        if (service === undefined || state === undefined) {
-          this.inbox.settle(row.fingerprint, 'failed', `no service ${row.service} is known`);
-        } else if (demand.kind === 'availability') {
-          const known = (loop.instances().get(service) ?? []).filter(
-            ({ state: is, clone }) => isUp(is) || !clone,
-          ).length;
-          const kept = state.wanted ?? Math.max(1, known);
-          if (state.wanted === null) {
-            const wantedBy = `alert ${demand.name}`;
-            services.change(service, { wanted: kept, wantedBy, wantedReason: 'service_availability' });
-          }
-          this.inbox.settle(row.fingerprint, 'processed', `${kept} instances are kept`);
-        } else this.#answerScale(row.fingerprint, service, row.heardAt);
-      }
-    }
-  }
-
-  /** Processed, when a decision since then changed the size; skipped, when one was made and it stayed. */
-  #answerScale(fingerprint: string, service: string, heardAt: number): void {
-    const last = this.decisions.last(service);
-    if (last === undefined || last.at < heardAt) return;
-    const acted = this.decisions
-      .changes(service)
-      .find(({ record, at }) => at >= heardAt && record.outcome.action !== 'none');
-    const { from, to, reason, limits } = (acted ?? last).record.outcome;
-    const why = [reason, ...limits.filter((limit) => limit !== reason)].join(', ');
-    this.inbox.settle(
-      fingerprint,
-      acted === undefined ? 'skipped' : 'processed',
-      acted === undefined ? `the size stays at ${to}: ${why}` : `${from} to ${to}: ${why}`,
-    );
-  }
-
-  /** The service of this name, or the only one that has the backend of this name, as HAProxy's own metrics call it. */
-  #serviceCalled(name: string): string | undefined {
-    const { services } = this.#parts.acting;
-    if (services.get(name) !== undefined) return name;
-    const [only, ...more] = services.list().filter(({ service }) => this.#backendOf(service) === name);
-    return more.length === 0 ? only?.service : undefined;
-  }
-
-  /** The names by which alerts may call a service. */
-  #alertNames(service: string): string[] {
-    const backend = this.#backendOf(service);
-    return backend !== service && this.#serviceCalled(backend) === service ? [service, backend] : [service];
-  }
-
-  #demands(service: string): AlertDemand[] {
-    return this.#alertNames(service).flatMap((name) => this.inbox.demands(name));
-  }
-
-  /** Instances that alerts ask to remove, by container id or name. */
-  unwanted(service: string): string[] {
-    return this.#demands(service).flatMap((demand) =>
-      demand.kind === 'node' && demand.direction === 'down'
-        ? [demand.container.id, demand.container.name].filter((each) => each !== undefined)
-        : [],
-    );
-  }
-
-  #alertsOf(service: string): AlertLike[] {
-    return this.#demands(service).flatMap((demand) =>
-      demand.kind === 'availability' ? [] : [{ min: demand.min, max: demand.max }],
-    );
+  /** What live alerts ask of the plan. */
+  alertRules(service: string): AlertRules {
+    return this.#answers.rules(service);
   }
 
   #labels(): PolicyLabels[] {
@@ -315,5 +256,3 @@ function alertWeights(policy: EffectivePolicy | undefined): AlertWeights {
   const target = policy?.policy.metrics.find((metric) => metric.target.kind === 'alert')?.target;
   return target?.kind === 'alert' ? { byName: target.byName, bySeverity: target.bySeverity } : {};
 }
-
-const isUp = (state: string): boolean => state === 'running' || state === 'paused' || state === 'restarting';

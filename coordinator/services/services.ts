@@ -23,7 +23,9 @@ export class Services {
   /** Changes a service, and makes it known if it was not. Returns the new state. */
   change(service: string, what: Partial<Omit<ServiceState, 'service'>>): ServiceState {
     const before = this.#states.get(service) ?? newService(service);
-    const after = { ...before, ...what };
+    // Whoever sets the number without an alert is not acting for the last one.
+    const alert = what.wantedBy === undefined ? {} : { wantedAlert: null };
+    const after = { ...before, ...alert, ...what };
     if (JSON.stringify(before) === JSON.stringify(after) && this.#states.has(service)) return before;
     this.#states.set(service, after);
     this.#unsaved.add(service);

@@ -39,6 +39,7 @@ export class StepReporter {
       outcome: 'ok',
       container,
       host,
+      alert: step.alert,
     });
   }
 
@@ -54,6 +55,7 @@ export class StepReporter {
       reason,
       outcome: 'failed',
       ...about,
+      alert: step.alert,
       details: { code },
     });
   }
