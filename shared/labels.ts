@@ -25,6 +25,7 @@ export const labels = {
   /** Berth's own marks on what it makes; nobody need write them. */
   clone: 'berth.clone',
   parked: 'berth.parked',
+  clonedFor: 'berth.cloned-for',
   image: 'berth.image',
 } as const;
 
@@ -77,6 +78,8 @@ export interface LabelSettings {
   readonly clone?: boolean;
   /** Made for the warm pool. */
   readonly parked?: boolean;
+  /** Which firing of an alert asked for this very clone. */
+  readonly clonedFor?: string;
   /** The image reference of an instance that was made by image id, since the reference had moved on. */
   readonly image?: string;
 }
@@ -166,6 +169,7 @@ const parsers: { readonly [Key in keyof LabelSettings]-?: Parse<NonNullable<Labe
   naming: dockerName,
   clone: flag,
   parked: flag,
+  clonedFor: name,
   image: reference,
 };
 

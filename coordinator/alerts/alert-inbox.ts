@@ -18,11 +18,11 @@ import type { Store } from '../store/store.ts';
 import { alertEntry, silenceEntry } from './alert-audit.ts';
 import { type AlertDemand, type AlertWeights, alertOf, demandOf } from './alert-demand.ts';
 import { AlertPool, type KnownAlert, rememberMs } from './alert-pool.ts';
-import type { ContainerRef, Dialect } from './alert-signal.ts';
+import type { AlertSignal, ContainerRef, Dialect } from './alert-signal.ts';
 import { endedRow, type InboxRow, restoredEntry, wallOf } from './inbox-row.ts';
 import { type InboxFilter, type InboxPage, loadFirings, selectInboxRows } from './inbox-table.ts';
 import { InboxWriter } from './inbox-writer.ts';
-import type { Now } from './judge-alert.ts';
+import { isLive, type Now } from './judge-alert.ts';
 import { LiveAlerts } from './live-alerts.ts';
 import { pruneInbox } from './prune-inbox.ts';
 import { describeSilence, type Silence } from './silence.ts';
@@ -39,6 +39,15 @@ export interface Outcome extends DocumentOutcome {
   index: number;
   /** False: in memory, and not in the database yet. */
   stored: boolean;
+}
+
+export interface LiveAlert {
+  row: InboxRow;
+  signal: AlertSignal;
+  /** The service that it is about, as far as that is known now. */
+  service: string | undefined;
+  /** What keeps it from acting. */
+  silence: Silence | undefined;
 }
 
 export interface AlertInboxOptions {
@@ -129,12 +138,32 @@ export class AlertInbox {
   }
 
   /** All live alerts as their rows, in the order of their coming, with the silence that keeps one from acting. */
-  live(): { row: InboxRow; silence: Silence | undefined }[] {
+  live(): LiveAlert[] {
     const now = this.#now();
     return this.#pool
       .live(now)
       .sort((a, b) => a.row.receivedAt - b.row.receivedAt || (a.row.id < b.row.id ? -1 : 1))
-      .map(({ entry, row }) => ({ row, silence: this.#alerts.silenceOf(entry.signal, now) }));
+      .map(({ entry, row }) => ({
+        row,
+        signal: entry.signal,
+        service: this.#alerts.serviceOf(entry.signal),
+        silence: this.#alerts.silenceOf(entry.signal, now),
+      }));
+  }
+
+  /** The row of an alert that is known. */
+  row(fingerprint: string): InboxRow | undefined {
+    return this.#pool.get(fingerprint)?.row;
+  }
+
+  /** What one alert asks of the plan of a service; undefined while it does not act. */
+  demand(fingerprint: string, service: string): AlertDemand | undefined {
+    const now = this.#now();
+    const entry = this.#pool.get(fingerprint)?.entry;
+    if (entry === undefined || !isLive(entry, now)) return undefined;
+    return this.#alerts.silenceOf(entry.signal, now) === undefined
+      ? demandOf(entry, service, now)
+      : undefined;
   }
 
   /**

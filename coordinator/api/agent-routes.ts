@@ -17,7 +17,7 @@ const id = z
 const agents = createRoute({
   method: 'get',
   path: '/api/v1/agents',
-  summary: 'Every agent that is known, connected or not',
+  summary: 'Every agent that is known, connected or not, and what stands for containers with labels only',
   tags: ['agents'],
   request: {
     query: z.object({
@@ -43,7 +43,7 @@ const agent = createRoute({
 const drain = createRoute({
   method: 'post',
   path: '/api/v1/agents/{id}/drain',
-  summary: 'Tell an agent to leave traffic, or to come back',
+  summary: 'Tell an agent to leave traffic, or to come back; without an agent, the coordinator does it',
   tags: ['agents'],
   request: {
     params: z.object({ id }),
@@ -68,13 +68,14 @@ const drain = createRoute({
 export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): void {
   const { registry, acting, clock, audit } = context;
   const find = (wanted: string): AgentRecord => {
-    const record = registry.get(wanted);
+    // Also what stands for a container that has labels only: the coordinator drains it itself.
+    const record = acting.agents.list().find(({ id: known }) => known === wanted);
     if (record === undefined) throw new BerthError('not-found', `there is no agent ${wanted}`);
     return record;
   };
   app.openapi(agents, (c) => {
     const { service, phase, connected, cursor, limit } = c.req.valid('query');
-    const found = registry
+    const found = acting.agents
       .list()
       .filter((record) => service === undefined || record.service === service)
       .filter((record) => phase === undefined || record.phase === phase)
@@ -86,7 +87,7 @@ export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): vo
   app.openapi(drain, async (c) => {
     const record = find(c.req.valid('param').id);
     const { drain: leave, reason } = c.req.valid('json');
-    if (!registry.drain(record.id, leave, reason)) {
+    if (!acting.agents.attends(record.id) && !registry.drain(record.id, leave, reason)) {
       throw new BerthError('agent.not-connected', `agent ${record.id} has no session`, {
         hint: 'it can be told when it is connected again',
       });
@@ -94,6 +95,7 @@ export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): vo
     const { id: agentId, service, container, hostname: host } = record;
     if (container !== undefined && service !== undefined)
       await acting.leaveToOperator(service, container, leave);
+    if (acting.agents.attends(record.id)) acting.agents.drain(record.id, leave, reason);
     const event = leave ? 'agent.drain-requested' : 'agent.return-requested';
     audit.record({
       event,
@@ -105,6 +107,6 @@ export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): vo
       container,
       host,
     });
-    return c.json(viewAgent(record, clock.monotonic()), 202);
+    return c.json(viewAgent(find(agentId), clock.monotonic()), 202);
   });
 }

@@ -11,6 +11,7 @@ import { AuditJournal } from '../audit/audit-journal.ts';
 import { formatReference } from '../config/reference.ts';
 import { formatJson } from '../policy/format-json.ts';
 import { Acting } from '../services/acting.ts';
+import { noNodeWishes } from '../services/node-wishes.ts';
 import { Scaling } from '../services/scaling.ts';
 import { openStore } from '../store/store.ts';
 import { createApp } from './app.ts';
@@ -43,7 +44,8 @@ async function readDocument(): Promise<unknown> {
     log,
     clock,
     policyOf: () => undefined,
-    unwanted: () => [],
+    alertRules: () => ({ nodes: noNodeWishes }),
+    loadAlerts: () => Promise.resolve(true),
     keeper,
   });
   const scaling = new Scaling({ policyFile: undefined, acting, registry, keeper, store, audit, log, clock });

@@ -56,6 +56,7 @@ const agentColumns: Column<Agent>[] = [
 ];
 
 function describeSession(agent: Agent): string {
+  if (agent.id.startsWith('docker:') && agent.goodbyeReason === null) return 'none: labels only';
   if (agent.connected) return 'connected';
   if (agent.goodbyeReason !== null) return `left: ${agent.goodbyeReason}`;
   if (agent.lostMsAgo !== null) return `lost ${formatSpan(agent.lostMsAgo)} ago`;

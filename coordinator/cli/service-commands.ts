@@ -8,6 +8,7 @@ import type { ApiClient } from './api-client.ts';
 import { type CommandContext, type Common, durationText } from './command-context.ts';
 import type { Listing } from './list-commands.ts';
 import { writeJson, writeList } from './output.ts';
+import { sizeBar } from './size-bar.ts';
 import { type Column, formatSpan, formatTable, showCell } from './table.ts';
 
 type Service = z.infer<typeof serviceSchema>;
@@ -93,13 +94,13 @@ export function addServiceCommands(context: CommandContext): void {
       );
     };
   context
-    .addClient('drain', 'tell an agent to leave traffic; nothing is stopped', 'berth drain web-3')
-    .argument('<agent>', 'its id, or its container: id (its beginning) or host name')
+    .addClient('drain', 'take an instance out of traffic; nothing is stopped', 'berth drain web-3')
+    .argument('<agent>', 'its id, or its container: name, id (its beginning) or host name')
     .option('--reason <text>', 'why, for the audit', 'drained by an operator')
     .action(drained(true));
   context
-    .addClient('undrain', 'tell an agent to come back into traffic', 'berth undrain web-3')
-    .argument('<agent>', 'its id, or its container: id (its beginning) or host name')
+    .addClient('undrain', 'give a drained instance back to traffic', 'berth undrain web-3')
+    .argument('<agent>', 'its id, or its container: name, id (its beginning) or host name')
     .option('--reason <text>', 'why, for the audit', 'called back by an operator')
     .action(drained(false));
 }
@@ -124,6 +125,7 @@ function untilText(until: unknown): string {
 
 const serviceColumns: Column<Service>[] = [
   { title: 'SERVICE', cell: ({ service }) => service },
+  { title: 'SIZE', cell: sizeBar },
   { title: 'CURRENT', cell: ({ current }) => current },
   { title: 'SERVING', cell: ({ serving }) => serving },
   { title: 'WANTED', cell: ({ wanted }) => wanted },
@@ -218,17 +220,32 @@ function indented(text: string): string {
 async function findAgent(api: ApiClient, name: string): Promise<Agent> {
   const agents = await api.list('/api/v1/agents', agentSchema, new URLSearchParams());
   const exact = agents.filter(({ id }) => id === name);
-  const found = exact.length > 0 ? exact : agents.filter((agent) => isContainer(agent, name));
+  const containers = exact.length > 0 ? [] : await containersCalled(api, name);
+  const found =
+    exact.length > 0
+      ? exact
+      : agents.filter(
+          (agent) =>
+            isContainer(agent, name) || (agent.container !== null && containers.includes(agent.container)),
+        );
   const [agent, second] = found;
   if (agent === undefined)
     throw new BerthError('not-found', `no agent ${name} is known, and none in a container of that name`, {
-      hint: '`berth agents` lists them; a container without an agent is drained by scaling its service down',
+      hint: '`berth agents` lists them, and `berth services SERVICE` the containers of a service',
     });
   if (second !== undefined)
     throw new BerthError('request.invalid', `${name} may be ${found.map(({ id }) => id).join(' or ')}`, {
       hint: 'give the id of the agent, or more of the container id',
     });
   return agent;
+}
+
+/** Ids of containers that Docker calls so. */
+async function containersCalled(api: ApiClient, name: string): Promise<string[]> {
+  const services = await api.list('/api/v1/services', serviceSchema, new URLSearchParams());
+  return services.flatMap(({ instances }) =>
+    instances.filter((each) => each.name === name).map(({ container }) => container),
+  );
 }
 
 function isContainer({ container, hostname }: Agent, name: string): boolean {

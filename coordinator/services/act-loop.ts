@@ -18,6 +18,7 @@ import type { InstanceStep } from './instance-step.ts';
 import { emptyMemory, type InstanceMemory, joinInstances } from './join-instances.ts';
 import { KeepOut } from './keep-out.ts';
 import type { LabelWish } from './label-wishes.ts';
+import type { NodeWishes } from './node-wishes.ts';
 import type { Placement } from './placement.ts';
 import { planInstances } from './plan-instances.ts';
 import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
@@ -38,6 +39,11 @@ export interface ActRules {
   minAvailable(wanted: number): number;
   drainDeadlineMs: number;
   orderVictims(instances: readonly ServiceInstance[]): readonly ServiceInstance[];
+  nodes: NodeWishes;
+  /** What the names of new instances are to begin with, as an alert says. */
+  naming?: string | undefined;
+  /** An alert that asks to look after the service. */
+  availabilityAlert?: string | undefined;
 }
 
 export interface ActLoopParts {
@@ -163,7 +169,14 @@ export class ActLoop {
     const asked = isOpen ? undefined : wish(current, instances);
     if (current === state && asked === undefined) return state;
     const wanted =
-      asked === undefined ? {} : { wanted: asked.wanted, wantedBy: 'labels', wantedReason: asked.reason };
+      asked === undefined
+        ? {}
+        : {
+            wanted: asked.wanted,
+            wantedBy: 'labels',
+            wantedReason: asked.reason,
+            wantedAlert: null,
+          };
     return services.change(state.service, { ...current, ...wanted });
   }
 
@@ -232,6 +245,10 @@ export class ActLoop {
       unhealthyAfterMs,
       drainDeadlineMs: rule.drainDeadlineMs,
       orderVictims: rule.orderVictims,
+      nodes: rule.nodes,
+      naming: rule.naming,
+      alert: (state.override === null ? state.wantedAlert : null) ?? undefined,
+      availabilityAlert: rule.availabilityAlert,
     });
   }
 }

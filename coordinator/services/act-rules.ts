@@ -4,6 +4,7 @@ import type { InstanceObservation } from '../decide/observation.ts';
 import type { Amount, Policy } from '../decide/policy.ts';
 import { chooseVictims } from '../decide/victims.ts';
 import type { ActRules } from './act-loop.ts';
+import { unwantedBy } from './node-wishes.ts';
 import type { ServiceInstance } from './service-instance.ts';
 
 const drainDeadlineMs = 60_000;
@@ -14,13 +15,16 @@ export interface RuleSources {
   /** The policy's: who goes first when hosts are full. */
   priority: number | undefined;
   labels: readonly LabelSettings[];
-  /** Container ids or names that go first. */
-  unwanted: readonly string[];
+  /** What live alerts ask of single containers and of the whole service. */
+  alerts: AlertRules;
 }
 
-export function readActRules({ policy, drain, priority, labels, unwanted }: RuleSources): ActRules {
+export type AlertRules = Pick<ActRules, 'nodes' | 'naming' | 'availabilityAlert'>;
+
+export function readActRules({ policy, drain, priority, labels, alerts }: RuleSources): ActRules {
   const order = policy?.victims ?? 'youngest';
   return {
+    ...alerts,
     priority: priority ?? 0,
     warm: Math.max(0, ...labels.map(({ warm }) => warm ?? 0)),
     minAvailable: (wanted) => minAvailable(policy?.budget ?? null, wanted),
@@ -28,7 +32,7 @@ export function readActRules({ policy, drain, priority, labels, unwanted }: Rule
     orderVictims: (instances) => {
       const byId = new Map(instances.map((instance) => [instance.id, instance]));
       const ids = chooseVictims(instances.map(observationOf), instances.length, order);
-      const isUnwanted = ({ id, name }: ServiceInstance) => unwanted.includes(id) || unwanted.includes(name);
+      const isUnwanted = (instance: ServiceInstance) => unwantedBy(alerts.nodes, instance) !== undefined;
       const victims = ids.flatMap((id) => byId.get(id) ?? []);
       return victims.toSorted((a, b) => Number(isUnwanted(b)) - Number(isUnwanted(a)));
     },

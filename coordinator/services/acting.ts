@@ -13,7 +13,7 @@ import type { ContainerFate } from '../slots/slot-world.ts';
 import type { Store } from '../store/store.ts';
 import type { DockerEndpoint } from '../targets/docker/endpoint.ts';
 import { ActLoop } from './act-loop.ts';
-import { readActRules } from './act-rules.ts';
+import { type AlertRules, readActRules } from './act-rules.ts';
 import { Creations } from './creations.ts';
 import { Fleet } from './fleet.ts';
 import { FleetAgents } from './fleet-agents.ts';
@@ -37,8 +37,10 @@ export interface ActingParts {
   clock: Clock;
   /** The policy in force for a service. */
   policyOf: (service: string) => AdmittedPolicy | undefined;
-  /** Instances that are to go first when one has to, by container id or name. */
-  unwanted: (service: string) => readonly string[];
+  /** What live alerts ask of containers, and of the service besides its size. */
+  alertRules: (service: string) => AlertRules;
+  /** Takes up the alerts of an earlier run; false while the database is away. */
+  loadAlerts: () => Promise<boolean>;
   keeper: () => SlotKeeper;
   /** How much of each host may be promised; default: as much as anybody asks for. */
   shares?: RoomShares;
@@ -100,7 +102,7 @@ export class Acting {
           drain: admitted?.drain,
           priority: admitted?.priority,
           labels: this.#labels(service),
-          unwanted: parts.unwanted(service),
+          alerts: parts.alertRules(service),
         });
       },
       wish: (state, instances) =>
@@ -196,7 +198,9 @@ export class Acting {
 
   async run(signal: AbortSignal): Promise<void> {
     if (this.fleet.empty) return;
-    while (!(await this.#saver.load()) && !signal.aborted) await this.#parts.clock.sleep(1000, signal);
+    // The alerts too: what one of them asked for must not be made in another way by a run that has not heard of it.
+    while (!((await this.#saver.load()) && (await this.#parts.loadAlerts())) && !signal.aborted)
+      await this.#parts.clock.sleep(1000, signal);
     await Promise.all([
       this.fleet.run(signal),
       this.loop.run(signal),

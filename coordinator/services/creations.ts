@@ -17,6 +17,8 @@ export interface Coming {
   readonly service: string;
   readonly host: string;
   readonly spare: boolean;
+  /** The firing of the alert that asked for a clone of one container. */
+  readonly clonedFor: string | undefined;
   /** What it takes of its host's room. */
   readonly need: Amounts;
   /** Monotonic. */
@@ -73,10 +75,11 @@ export class Creations {
     for (const id of this.#unproven.keys()) if (isGone(id)) this.#unproven.delete(id);
   }
 
-  counts(service: string): { active: number; spare: number } {
+  counts(service: string): { active: number; spare: number; clonesFor: readonly string[] } {
     const coming = [...this.#coming].filter((each) => each.service === service);
     const spare = coming.filter((each) => each.spare).length;
-    return { active: coming.length - spare, spare };
+    const clonesFor = coming.flatMap(({ clonedFor }) => clonedFor ?? []);
+    return { active: coming.length - spare, spare, clonesFor };
   }
 
   /** All that are being made. */

@@ -61,6 +61,11 @@ export class FleetAgents {
     return this.#registry.get(id) ?? this.#unattended.find((record) => record.id === id);
   }
 
+  /** Whether this id stands for a container without an agent. */
+  attends(id: string): boolean {
+    return this.#unattended.some((record) => record.id === id && record.goodbyeReason === undefined);
+  }
+
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -7,10 +7,11 @@ import type { AgentRegistry } from '../agents/registry.ts';
 import type { DockerClient } from '../targets/docker/client.ts';
 import { createFromSpec } from '../targets/docker/create-from-spec.ts';
 import { isNotFound, isNotModified } from '../targets/docker/docker-error.ts';
+import { type ContainerSpec, readSpec } from '../targets/docker/spec.ts';
 import type { Coming } from './creations.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetAgents } from './fleet-agents.ts';
-import type { InstanceStep } from './instance-step.ts';
+import type { InstanceStep, StepModel } from './instance-step.ts';
 import type { ServiceInstance } from './service-instance.ts';
 import type { ServiceState } from './service-state.ts';
 import type { Services } from './services.ts';
@@ -136,7 +137,9 @@ export class InstanceExecutor {
     signal: AbortSignal,
   ): Promise<Done> {
     const { log, services, boundary } = this.#parts;
-    if (spec === null)
+    const { model, naming } = step;
+    const like = model === undefined ? spec : await this.#specOf(model, signal);
+    if (like === null)
       throw new BerthError('docker.not-cloneable', `there is no spec of ${service}`, {
         hint: 'run one instance of it by hand',
       });
@@ -144,11 +147,14 @@ export class InstanceExecutor {
       throw new BerthError('docker.unavailable', 'no Docker host answers and has room for it');
     const { host } = coming;
     const client = this.#client(host);
-    const made = await createFromSpec(client, spec, {
+    const made = await createFromSpec(client, like, {
       service,
       as: 'clone',
       isWarm: step.spare,
-      overrides: { labels: { [labels.clone]: 'true' } },
+      convention: naming,
+      overrides: {
+        labels: { [labels.clone]: 'true', ...(model && { [labels.clonedFor]: model.firing }) },
+      },
       log,
       signal,
     });
@@ -163,6 +169,13 @@ export class InstanceExecutor {
       throw error;
     }
     return { container: made.id, name: made.name, host };
+  }
+
+  /** What the very container that is to be cloned is like now. */
+  async #specOf({ id, host }: StepModel, signal: AbortSignal): Promise<ContainerSpec> {
+    const client = this.#client(host);
+    const inspected = await client.inspect(id, signal);
+    return readSpec(inspected, await client.image(inspected.Image, signal));
   }
 
   async #tell(instance: ServiceInstance, drain: boolean, reason: string, signal: AbortSignal): Promise<void> {

@@ -3,11 +3,21 @@
 
 interface StepBase {
   reason: string;
+  /** The alert that asked for it, where one did. */
+  alert?: string | undefined;
 }
 
 interface OnInstance extends StepBase {
   id: string;
   name: string;
+}
+
+/** The very container to clone, and the firing of the alert that asked for it. */
+export interface StepModel {
+  id: string;
+  name: string;
+  host: string;
+  firing: string;
 }
 
 export type InstanceStep =
@@ -16,8 +26,15 @@ export type InstanceStep =
   /** A parked instance: unpause it and put it into traffic. */
   | (OnInstance & { kind: 'unpark' })
   | (OnInstance & { kind: 'start' })
-  /** A new instance from the stored spec; a spare one comes up out of traffic. */
-  | (StepBase & { kind: 'create'; spare: boolean })
+  /**
+   * A new instance, from the spec of `model` as it is then, else from the stored spec. A spare one comes up out of traffic.
+   */
+  | (StepBase & {
+      kind: 'create';
+      spare: boolean;
+      model?: StepModel | undefined;
+      naming?: string | undefined;
+    })
   /** Out of traffic. */
   | (OnInstance & { kind: 'drain' })
   /** A drained spare: pause it, to be used again in milliseconds. */

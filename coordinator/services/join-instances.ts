@@ -70,6 +70,7 @@ export function joinInstances(sightings: Sightings): Joined {
         serving: serves && instance.state === 'running',
         registered: record?.registrations.every(({ state }) => state !== 'none') ?? false,
         sessions: sessionsOf(record, sightings.sessions),
+        createdAt: instance.createdAt,
         createdAgeMs: Math.max(0, sightings.wall - instance.createdAt),
         startAgeMs:
           instance.startedAt === undefined ? null : Math.max(0, sightings.wall - instance.startedAt),
@@ -78,6 +79,7 @@ export function joinInstances(sightings: Sightings): Joined {
         protected: instance.protect,
         madeSpare: sightings.spares.has(instance.id),
         clone: instance.settings.clone === true,
+        clonedFor: instance.settings.clonedFor,
         byOperator: sightings.byOperator.has(instance.id),
       });
     }

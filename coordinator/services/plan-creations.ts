@@ -8,16 +8,18 @@ export interface Creatable {
   noRoom?: boolean;
 }
 
-/** What can be made is made, and of the rest it is said why not. */
+export type Create = Extract<InstanceStep, { kind: 'create' }>;
+
+/** What can be made is made, and of the rest it is said why not; `what` they are, in words. */
 export function planCreations(
-  count: number,
-  { atMost, why, noRoom = false }: Creatable,
-  what: { spare: boolean; reason: string },
+  creations: readonly Create[],
+  creatable: () => Creatable,
+  what: string,
 ): InstanceStep[] {
-  const made = Math.max(0, Math.min(count, atMost));
-  const steps = Array.from({ length: made }, (): InstanceStep => ({ kind: 'create', ...what }));
-  if (made === count) return steps;
-  const wish = what.spare ? 'more to be kept warm' : 'more wanted';
-  const reason = `${count - made} ${wish}, but ${why}`;
-  return [...steps, { kind: 'hold', reason, ...(noRoom ? { noRoom } : {}) }];
+  if (creations.length === 0) return [];
+  const { atMost, why, noRoom = false } = creatable();
+  const made = creations.slice(0, Math.max(0, atMost));
+  if (made.length === creations.length) return made;
+  const reason = `${creations.length - made.length} ${what}, but ${why}`;
+  return [...made, { kind: 'hold', reason, ...(noRoom ? { noRoom } : {}) }];
 }

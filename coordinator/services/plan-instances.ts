@@ -12,17 +12,11 @@
 // whether more are missing, so that none is made twice; and not at all when it is asked whether some are too many, so
 // that nothing is taken away on the word of a host that may be dead. On them no step is planned.
 import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
-import { type Creatable, planCreations } from './plan-creations.ts';
+import { causeOf, isRemoved, type NodeWishes } from './node-wishes.ts';
+import type { Creatable } from './plan-creations.ts';
 import { planSpares, planStopped } from './plan-spares.ts';
-import {
-  isActive,
-  isHalfMade,
-  isLeft,
-  isParked,
-  isSpare,
-  isUnhealthy,
-  type ServiceInstance,
-} from './service-instance.ts';
+import { planUp } from './plan-up.ts';
+import { isActive, isSpare, isUnhealthy, type ServiceInstance } from './service-instance.ts';
 import { formatUnknown, type UnknownPart } from './unknown-hosts.ts';
 
 export interface StartWait {
@@ -44,7 +38,7 @@ export interface ServicePlanning {
   /** Instances that a step is being carried out on, and which; they are left alone. */
   busy: ReadonlyMap<string, InstanceStepKind>;
   /** Instances that are being created. */
-  creating: { active: number; spare: number };
+  creating: { active: number; spare: number; clonesFor?: readonly string[] };
   /**
    * How many clones can be made now, and why no more (no spec, back-off after a failure, no capacity). Asked only when
    * one is to be made.
@@ -58,6 +52,12 @@ export interface ServicePlanning {
   drainDeadlineMs: number;
   /** Best victims first; of `decide/victims.ts`. */
   orderVictims: (instances: readonly ServiceInstance[]) => readonly ServiceInstance[];
+  /** What alerts ask of single containers. */
+  nodes?: NodeWishes;
+  naming?: string | undefined;
+  /** The alert behind `wanted`, and one that asks to look after the service: told with the steps that they lead to. */
+  alert?: string | undefined;
+  availabilityAlert?: string | undefined;
 }
 
 /** More than this share unhealthy at once is not the instances' fault; replacing them would not help. */
@@ -119,39 +119,6 @@ function busyReturning(
     .length;
 }
 
-function planUp(
-  planning: ServicePlanning,
-  instances: readonly ServiceInstance[],
-  missing: number,
-  replacing: boolean,
-): InstanceStep[] {
-  const { busy, creatable, startWait, wanted } = planning;
-  const idle = instances.filter((instance) => !busy.has(instance.id));
-  const spares = idle.filter((instance) => isSpare(instance) && !isParked(instance));
-  const parked = idle.filter(isParked);
-  const left = idle.filter((instance) => isLeft(instance) && !isHalfMade(instance));
-  const stopped = left.filter((instance) => startWait(instance) === undefined);
-  const crashed = left.filter((instance) => startWait(instance)?.crashed === true);
-  const reason = replacing ? 'an unhealthy instance is replaced' : `${wanted} wanted`;
-  const on = ({ id, name }: ServiceInstance) => ({ id, name, reason });
-  const reused: InstanceStep[] = [
-    ...spares.map((instance): InstanceStep => ({ kind: 'undrain', ...on(instance) })),
-    ...parked.map((instance): InstanceStep => ({ kind: 'unpark', ...on(instance) })),
-    ...stopped.map((instance): InstanceStep => ({ kind: 'start', ...on(instance) })),
-  ].slice(0, missing);
-  // One that is just being parked can be had back in a moment, sooner than a new one.
-  const parking = instances.filter(({ id }) => busy.get(id) === 'park').length;
-  const uncovered = missing - reused.length - parking;
-  const waiting = crashed.slice(0, Math.max(0, uncovered)).map((instance): InstanceStep => {
-    const why = startWait(instance)?.why ?? '';
-    return { kind: 'hold', reason: `${instance.name} is wanted, but ${why}` };
-  });
-  reused.push(...waiting);
-  const toCreate = uncovered - waiting.length;
-  if (toCreate <= 0) return reused;
-  return [...reused, ...planCreations(toCreate, creatable(), { spare: false, reason })];
-}
-
 function planDrains(
   planning: ServicePlanning,
   active: readonly ServiceInstance[],
@@ -177,8 +144,9 @@ function planDrains(
         kind: 'stop',
         id: victim.id,
         name: victim.name,
-        remove: victim.clone,
+        remove: isRemoved(planning.nodes, victim),
         reason: 'it does not serve and is one too many',
+        ...causeOf(planning, victim),
       });
       continue;
     }
@@ -187,6 +155,7 @@ function planDrains(
       id: victim.id,
       name: victim.name,
       reason: `${wanted} wanted`,
+      ...causeOf(planning, victim),
     });
   }
   if (steps.length < surplus)

@@ -1,7 +1,8 @@
 // What becomes of the instances that are out of traffic: those that drain are parked or stopped, the warm pool is filled
 // and trimmed, and clones that have stopped are deleted once they are not wanted. Pure.
 import type { InstanceStep } from './instance-step.ts';
-import { planCreations } from './plan-creations.ts';
+import { causeOf, isRemoved } from './node-wishes.ts';
+import { type Create, planCreations } from './plan-creations.ts';
 import type { ServicePlanning } from './plan-instances.ts';
 import { isActive, isHalfMade, isLeft, isParked, isSpare, type ServiceInstance } from './service-instance.ts';
 
@@ -37,8 +38,9 @@ export function planSpares(
       steps.push({
         kind: 'stop',
         ...on,
-        remove: instance.clone,
+        remove: isRemoved(planning.nodes, instance),
         reason: idle ? 'drained' : `not drained after ${Math.round(drainDeadlineMs / 1000)} s`,
+        ...causeOf(planning, instance),
       });
     }
   }
@@ -52,8 +54,11 @@ export function planSpares(
     });
   }
   const lacking = returning > 0 ? 0 : room - creating.spare - awaySpares;
-  if (lacking > 0)
-    steps.push(...planCreations(lacking, creatable(), { spare: true, reason: `${warm} kept warm` }));
+  const made = Array.from(
+    { length: Math.max(0, lacking) },
+    (): Create => ({ kind: 'create', spare: true, reason: `${warm} kept warm` }),
+  );
+  steps.push(...planCreations(made, creatable, 'more to be kept warm'));
   return steps;
 }
 
@@ -65,12 +70,16 @@ export function planStopped(
 ): InstanceStep[] {
   const enough = instances.filter(isActive).length >= wanted;
   return instances
-    .filter((instance) => isLeft(instance) && instance.clone && !planning.busy.has(instance.id))
+    .filter(
+      (instance) =>
+        isLeft(instance) && isRemoved(planning.nodes, instance) && !planning.busy.has(instance.id),
+    )
     .filter((instance) => enough || isHalfMade(instance))
     .map((instance) => ({
       kind: 'remove',
       id: instance.id,
       name: instance.name,
       reason: isHalfMade(instance) ? 'it was not finished' : 'it has stopped and is not wanted',
+      ...causeOf(planning, instance),
     }));
 }

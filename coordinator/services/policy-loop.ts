@@ -6,6 +6,7 @@ import { describeError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
 import type { Alert } from '../decide/alerts.ts';
+import { alertsBehind } from '../decide/alerts-behind.ts';
 import { decide } from '../decide/decide.ts';
 import { headline } from '../decide/explain.ts';
 import type { Observations, Reading } from '../decide/observation.ts';
@@ -31,6 +32,8 @@ export interface PolicyLoopParts {
   /** The service's backend in HAProxy. */
   backendOf(service: string): string;
   alerts(service: string): readonly Alert[];
+  /** What an alert says that was measured. */
+  measuredBy?(fingerprint: string): { metric: string | undefined; value: number | undefined };
   takeCreation(service: string): Creation | undefined;
   /** How many more the hosts can take; undefined: nothing limits it. */
   room?(service: string): Room | undefined;
@@ -105,6 +108,7 @@ export class PolicyLoop {
         wanted: decision.to,
         wantedBy: `policy ${policy.name}`,
         wantedReason: headline(decision.record),
+        wantedAlert: nameAlerts(alertsBehind(decision.record)),
       });
     } else if (
       observations.target.ok &&
@@ -133,6 +137,9 @@ export class PolicyLoop {
     this.#said = key;
     this.#saidAt = now;
     const reason = headline(record);
+    const behind = alertsBehind(record);
+    const [first] = behind;
+    const measured = first === undefined ? {} : this.#parts.measuredBy?.(first.fingerprint);
     const entry: AuditEntry = {
       event: outcome.action === 'none' ? 'scale.held' : 'scale.decided',
       actor: `policy ${policy}`,
@@ -142,6 +149,8 @@ export class PolicyLoop {
       to: outcome.to,
       reason,
       outcome: outcome.action === 'none' ? 'held' : 'ok',
+      alert: nameAlerts(behind) ?? undefined,
+      ...measured,
       details: { code: outcome.reason, limits: outcome.limits, wanted: outcome.wanted },
     };
     this.#parts.log.info(entry, `scale ${outcome.action === 'none' ? 'held' : 'decided'}: ${reason}`);
@@ -162,6 +171,14 @@ export class PolicyLoop {
       return undefined;
     }
   }
+}
+
+/** The names of a few alerts, for people; null for none. */
+function nameAlerts(alerts: readonly Alert[]): string | null {
+  const names = [...new Set(alerts.map(({ name }) => name))];
+  if (names.length === 0) return null;
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : '';
+  return `${names.slice(0, 3).join(', ')}${more}`;
 }
 
 /** Everything that one evaluation needs to know, read now. */

@@ -3,19 +3,21 @@ import type { Clock } from '../../shared/clock.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
-import type { AlertDemand, AlertWeights } from '../alerts/alert-demand.ts';
+import type { AlertWeights } from '../alerts/alert-demand.ts';
 import { AlertInbox } from '../alerts/alert-inbox.ts';
 import type { Audit } from '../audit/audit.ts';
 import { PolicySet } from '../policy/policy-set.ts';
 import type { EffectivePolicy, PolicyLabels } from '../policy/resolve-policies.ts';
-import { type AlertLike, withAlerts } from '../policy/with-alerts.ts';
+import { withAlerts } from '../policy/with-alerts.ts';
 import type { SlotKeeper } from '../slots/slot-keeper.ts';
 import { dockerContainerStats } from '../sources/container-stats.ts';
 import { PushedMetrics } from '../sources/pushed-metrics.ts';
 import { SourceReader } from '../sources/reader.ts';
 import type { SourceInstance } from '../sources/source.ts';
 import type { Store } from '../store/store.ts';
+import type { AlertRules } from './act-rules.ts';
 import type { Acting } from './acting.ts';
+import { AlertAnswers } from './alert-answers.ts';
 import { BackendIndex } from './backend-index.ts';
 import { DecisionLog } from './decision-log.ts';
 import { PolicyLoop, type PolicyLoopParts } from './policy-loop.ts';
@@ -53,6 +55,7 @@ export class Scaling {
   readonly #parts: ScalingParts;
   readonly #reader: SourceReader;
   readonly #backends: BackendIndex;
+  readonly #answers: AlertAnswers;
   readonly #running = new Map<string, Running>();
 
   constructor(parts: ScalingParts) {
@@ -80,8 +83,15 @@ export class Scaling {
           .find(
             (instance) =>
               (id !== undefined && instance.id.startsWith(id)) ||
-              (name !== undefined && instance.name === name),
+              (id === undefined && instance.name === name),
           )?.service,
+    });
+    this.#answers = new AlertAnswers({
+      inbox: this.inbox,
+      acting,
+      decisions: this.decisions,
+      backends: this.#backends,
+      weightsOf: (service) => alertWeights(this.policyOf(service)),
     });
     this.#reader = new SourceReader(
       {
@@ -102,9 +112,10 @@ export class Scaling {
       decisions: this.decisions,
       instances: (service) => this.#instances(service),
       backendOf: (service) => this.#backends.backendOf(service),
-      alerts: (service) => {
-        const weights = alertWeights(this.policyOf(service));
-        return this.#alertNames(service).flatMap((name) => this.inbox.active(name, weights));
+      alerts: (service) => this.#answers.active(service),
+      measuredBy: (fingerprint) => {
+        const { metric, value } = this.inbox.row(fingerprint)?.signal ?? {};
+        return { metric, value };
       },
       room: (service) => acting.room(service, () => this.#claimsAbove(service)),
       takeCreation: (service) => acting.loop.takeCreation(service),
@@ -115,7 +126,7 @@ export class Scaling {
 
   /** The policy by which a service is scaled: its own, or, where alerts ask for something, one made of the alerts alone. */
   policyOf(service: string): EffectivePolicy | undefined {
-    return withAlerts(service, this.policies.of(service), this.#alertsOf(service));
+    return withAlerts(service, this.policies.of(service), this.#answers.bounds(service));
   }
 
   /** Policies whose loop has not come to an end of an evaluation for too long, with the age. */
@@ -141,7 +152,7 @@ export class Scaling {
     const running = [this.policies.run(signal), this.inbox.run(signal), this.decisions.run(signal)];
     while (!signal.aborted) {
       await this.#follow(signal);
-      this.#answerAlerts();
+      this.#answers.answer();
       await clock.sleep(followEveryMs, signal);
     }
     await Promise.all([...[...this.#running.values()].map(({ ended }) => ended), ...running]);
@@ -182,73 +193,9 @@ export class Scaling {
     await running?.ended;
   }
 
-  /** Alerts that ask to look after a service, and what became of those that ask for a size. */
-  #answerAlerts(): void {
-    const { services, loop } = this.#parts.acting;
-    for (const { row } of this.inbox.live()) {
-      if (row.state !== 'unprocessed' || row.service === null) continue;
-      const service = this.#backends.serviceCalled(row.service);
-      for (const demand of this.inbox.demands(row.service)) {
-        if (demand.fingerprint !== row.fingerprint) continue;
-        const state = service === undefined ? undefined : services.get(service);
-        if (service === undefined || state === undefined) {
-          this.inbox.settle(row.fingerprint, 'failed', `no service ${row.service} is known`);
-        } else if (demand.kind === 'availability') {
-          const known = (loop.instances().get(service) ?? []).filter(
-            ({ state: is, clone }) => isUp(is) || !clone,
-          ).length;
-          const kept = state.wanted ?? Math.max(1, known);
-          if (state.wanted === null) {
-            const wantedBy = `alert ${demand.name}`;
-            services.change(service, { wanted: kept, wantedBy, wantedReason: 'service_availability' });
-          }
-          this.inbox.settle(row.fingerprint, 'processed', `${kept} instances are kept`);
-        } else this.#answerScale(row.fingerprint, service, row.heardAt);
-      }
-    }
-  }
-
-  /** Processed, when a decision since then changed the size; skipped, when one was made and it stayed. */
-  #answerScale(fingerprint: string, service: string, heardAt: number): void {
-    const last = this.decisions.last(service);
-    if (last === undefined || last.at < heardAt) return;
-    const acted = this.decisions
-      .changes(service)
-      .find(({ record, at }) => at >= heardAt && record.outcome.action !== 'none');
-    const { from, to, reason, limits } = (acted ?? last).record.outcome;
-    const why = [reason, ...limits.filter((limit) => limit !== reason)].join(', ');
-    this.inbox.settle(
-      fingerprint,
-      acted === undefined ? 'skipped' : 'processed',
-      acted === undefined ? `the size stays at ${to}: ${why}` : `${from} to ${to}: ${why}`,
-    );
-  }
-
-  /** The names by which alerts may call a service. */
-  #alertNames(service: string): string[] {
-    const backend = this.#backends.backendOf(service);
-    return backend !== service && this.#backends.serviceCalled(backend) === service
-      ? [service, backend]
-      : [service];
-  }
-
-  #demands(service: string): AlertDemand[] {
-    return this.#alertNames(service).flatMap((name) => this.inbox.demands(name));
-  }
-
-  /** Instances that alerts ask to remove, by container id or name. */
-  unwanted(service: string): string[] {
-    return this.#demands(service).flatMap((demand) =>
-      demand.kind === 'node' && demand.direction === 'down'
-        ? [demand.container.id, demand.container.name].filter((each) => each !== undefined)
-        : [],
-    );
-  }
-
-  #alertsOf(service: string): AlertLike[] {
-    return this.#demands(service).flatMap((demand) =>
-      demand.kind === 'availability' ? [] : [{ min: demand.min, max: demand.max }],
-    );
+  /** What live alerts ask of the plan. */
+  alertRules(service: string): AlertRules {
+    return this.#answers.rules(service);
   }
 
   #claimsAbove(service: string): RoomClaim[] {
@@ -304,5 +251,3 @@ function alertWeights(policy: EffectivePolicy | undefined): AlertWeights {
   const target = policy?.policy.metrics.find((metric) => metric.target.kind === 'alert')?.target;
   return target?.kind === 'alert' ? { byName: target.byName, bySeverity: target.bySeverity } : {};
 }
-
-const isUp = (state: string): boolean => state === 'running' || state === 'paused' || state === 'restarting';

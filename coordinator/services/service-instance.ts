@@ -21,6 +21,8 @@ export interface ServiceInstance {
   /** Sessions and queued requests in all HAProxys; null when they could not be read. */
   sessions: number | null;
   createdAgeMs: number;
+  /** Wall milliseconds, by the clock of its Docker host. */
+  createdAt?: number;
   /** Milliseconds since it was started; null when it never was. */
   startAgeMs: number | null;
   /** Milliseconds for which it has not been serving although it runs; 0 while it serves. */
@@ -33,6 +35,8 @@ export interface ServiceInstance {
   madeSpare: boolean;
   /** Made by Berth: removed when it is stopped. Others are stopped and kept. */
   clone: boolean;
+  /** The firing of an alert that it was cloned for. */
+  clonedFor?: string | undefined;
   /** An operator has drained or stopped it through Berth; it is left alone. */
   byOperator: boolean;
 }

@@ -14,6 +14,8 @@ export const serviceStateSchema = z.object({
   /** Who last set `wanted`, and why: shown with it. */
   wantedBy: z.string(),
   wantedReason: z.string(),
+  /** The alert behind the number; null: something else set it. */
+  wantedAlert: z.string().nullable().default(null),
   spec: containerSpecSchema.nullable(),
   /** Size that an operator has set by hand. */
   override: z.object({ replicas: z.int().min(0), until, by: z.string() }).nullable(),
@@ -39,6 +41,7 @@ export function newService(service: string): ServiceState {
     wanted: null,
     wantedBy: 'nobody',
     wantedReason: 'no policy, no label and no operator says how many',
+    wantedAlert: null,
     spec: null,
     override: null,
     pause: null,

@@ -31,10 +31,12 @@ export class Services {
   /** Changes a service, and makes it known if it was not. Returns the new state. */
   change(service: string, what: Partial<Omit<ServiceState, 'service'>>): ServiceState {
     const before = this.#states.get(service) ?? newService(service);
-    const after = { ...before, ...what };
+    // Whoever sets the number without an alert is not acting for the last one.
+    const changed = { ...(what.wantedBy === undefined ? {} : { wantedAlert: null }), ...what };
+    const after = { ...before, ...changed };
     // Field by field: a spec is some kilobytes, and is hardly ever among what is changed.
-    const isSame = Object.entries(what).every(([field, value]) =>
-      isDeepStrictEqual(value, before[field as keyof typeof what]),
+    const isSame = Object.entries(changed).every(([field, value]) =>
+      isDeepStrictEqual(value, before[field as keyof typeof changed]),
     );
     if (isSame && this.#states.has(service)) return before;
     if (!this.#states.has(service)) this.#membership += 1;

@@ -39,6 +39,7 @@ export class StepReporter {
       outcome: 'ok',
       container,
       host,
+      alert: step.alert,
     });
   }
 
@@ -57,6 +58,7 @@ export class StepReporter {
       reason,
       outcome: 'failed',
       ...about,
+      alert: step.alert,
       details: { code },
     });
   }

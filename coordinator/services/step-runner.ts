@@ -9,7 +9,7 @@ import type { Fleet } from './fleet.ts';
 import type { Done, InstanceExecutor } from './instance-executor.ts';
 import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
 import type { Placement } from './placement.ts';
-import type { Creatable } from './plan-creations.ts';
+import type { Creatable, Create } from './plan-creations.ts';
 import type { StartWait } from './plan-instances.ts';
 import { RetryBook } from './retry-book.ts';
 import type { ServiceInstance } from './service-instance.ts';
@@ -107,7 +107,7 @@ export class StepRunner {
   }
 
   #launch(step: Act, state: ServiceState, instances: readonly ServiceInstance[], signal: AbortSignal): void {
-    const coming = step.kind === 'create' ? this.#place(state, step.spare) : undefined;
+    const coming = step.kind === 'create' ? this.#place(state, step) : undefined;
     const key = step.kind === 'create' ? `create ${crypto.randomUUID()}` : step.id;
     const instance = step.kind === 'create' ? undefined : instances.find(({ id }) => id === step.id);
     const running = this.#carryOut(step, state, { instance, coming }, signal).finally(() => {
@@ -119,13 +119,13 @@ export class StepRunner {
   }
 
   /** Where a new instance is to be, in view of what else is being made; undefined when no host would take it now. */
-  #place({ service, spec }: ServiceState, spare: boolean): Coming | undefined {
+  #place({ service, spec }: ServiceState, { spare, model }: Create): Coming | undefined {
     const { creations, placement, fleet, clock } = this.#parts;
     const begunAt = clock.monotonic();
     const avoided = new Set(creations.waiting(service, fleet.views(), begunAt).keys());
     const place = spec === null ? undefined : placement.choose(service, spec, avoided);
     if (place === undefined) return undefined;
-    const coming: Coming = { service, spare, begunAt, ...place };
+    const coming: Coming = { service, spare, clonedFor: model?.firing, begunAt, ...place };
     creations.begin(coming);
     return coming;
   }

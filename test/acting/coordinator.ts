@@ -11,8 +11,13 @@ export interface AuditItem {
   outcome: string;
   service: string | null;
   container: string | null;
+  host: string | null;
   from: number | null;
   to: number | null;
+  policy: string | null;
+  metric: string | null;
+  value: number | null;
+  alert: string | null;
   at: string;
 }
 

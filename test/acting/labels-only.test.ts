@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startLoad } from '../bench/load.ts';
 import { readRows } from '../faults/slot-rows.ts';
+import { runBerthOn } from './run-berth-on.ts';
 import { Stage } from './stage.ts';
 
 describe('a container with labels only', () => {
@@ -58,6 +59,39 @@ describe('a container with labels only', () => {
     assert.equal(ready.length, 2, ready.join(', '));
     const [answer] = await Promise.all([fetch(stage.haproxy.url())]);
     assert.equal(answer.status, 200);
+  });
+
+  it('is drained by an operator, by the name of its container, and given back', async () => {
+    await stage.wait(async () => (await stage.view()).cloneable, 'it can be cloned');
+    const [one] = (await stage.view()).instances;
+    if (one === undefined) return assert.fail('there is one');
+    const berth = (...words: string[]) => runBerthOn(stage, ...words);
+    const taken = await berth('drain', one.name, '--reason', 'a look inside');
+    assert.equal(taken.code, 0, taken.text);
+    const state = async () => (await stage.view()).instances.find(({ name }) => name === one.name);
+    await stage.wait(async () => {
+      const { serving = true, phase, byOperator } = (await state()) ?? {};
+      return (
+        !serving && phase === 'draining' && byOperator === true && (await stage.readySlots()).length === 1
+      );
+    }, 'it is out of traffic');
+    assert.match((await berth('agents')).text, /draining +none: labels only/);
+    await stage.coordinator.kill();
+    await stage.coordinator.start();
+    await stage.wait(async () => {
+      const { serving = true, phase, byOperator } = (await state()) ?? {};
+      return !serving && phase === 'draining' && byOperator === true;
+    }, 'a coordinator that begins anew leaves it out');
+    const back = await berth('undrain', one.name);
+    assert.equal(back.code, 0, back.text);
+    await stage.serving(2);
+    assert.equal((await stage.readySlots()).length, 2);
+    const rows = await stage.coordinator.audit(0, { service: stage.service });
+    for (const event of ['agent.drain-requested', 'agent.return-requested'])
+      assert.ok(
+        rows.some((row) => row.event === event && row.container === one.container),
+        event,
+      );
   });
 
   it('is drained when fewer are wanted: long requests finish, and none is lost', async (t) => {

@@ -110,7 +110,8 @@ async function measure(services: number): Promise<Costs> {
     log,
     clock,
     policyOf: (service) => scaling.policyOf(service),
-    unwanted: (service) => scaling.unwanted(service),
+    alertRules: (service) => scaling.alertRules(service),
+    loadAlerts: () => scaling.inbox.load(),
     keeper: () => keeper,
     shares: { memory: 0.9, cpu: 1 },
   });

@@ -79,7 +79,7 @@ describe('berth services, scale, pause, resume and why', () => {
     assert.match(paused.out, /^app: paused \(in\), until \d{4}-/, paused.errors);
     assert.match(
       (await berth('services')).out,
-      /^SERVICE +CURRENT +SERVING +WANTED +BY +POLICY +PAUSED +WHY\napp +0 +0 +\S+ +\S+ +app +in /,
+      /^SERVICE +SIZE +CURRENT +SERVING +WANTED +BY +POLICY +PAUSED +WHY\napp +\S+ +0 +0 +\S+ +\S+ +app +in /,
     );
     assert.equal((await berth('resume', 'app')).out, 'app: goes on\n');
     const one = JSON.parse((await berth('services', 'app', '-o', 'json')).out);

@@ -220,7 +220,10 @@ describe('what is known of the hosts', () => {
 describe('making instances on several hosts', () => {
   const hosts = [known('near'), known('far')];
   const need = { memoryBytes: undefined, cpuMilli: undefined };
-  const on = (host: string, begunAt = 0) => ({ service: 'web', host, spare: false, need, begunAt });
+  const on = (host: string, begunAt = 0) => ({
+    ...{ service: 'web', host, spare: false, clonedFor: undefined },
+    ...{ need, begunAt },
+  });
 
   test('leaves alone the host on which it failed, for that service, and says why when none is left', () => {
     const creations = new Creations();

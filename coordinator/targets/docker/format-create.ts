@@ -101,6 +101,8 @@ export function chooseLabels(
     [berthLabels.service]: service,
     [berthLabels.parked]: isWarm ? 'true' : undefined,
     [berthLabels.image]: reference,
+    // Of the one that was cloned, not of its clone.
+    [berthLabels.clonedFor]: undefined,
     ...(isClone ? { [berthLabels.protect]: undefined } : {}),
     ...(isClone && own[composeLabels.project] !== undefined
       ? { [composeLabels.number]: String(number) }

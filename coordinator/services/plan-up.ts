@@ -1,0 +1,56 @@
+// The steps by which a service gets more instances: what is there already first, then new ones (plan-instances.ts). Pure.
+import type { InstanceStep } from './instance-step.ts';
+import { missingClones, noNodeWishes, unwantedBy } from './node-wishes.ts';
+import { type Create, planCreations } from './plan-creations.ts';
+import type { ServicePlanning } from './plan-instances.ts';
+import { isHalfMade, isLeft, isParked, isSpare, type ServiceInstance } from './service-instance.ts';
+
+export function planUp(
+  planning: ServicePlanning,
+  instances: readonly ServiceInstance[],
+  missing: number,
+  replacing: boolean,
+): InstanceStep[] {
+  const { busy, creatable, creating, startWait, wanted, naming, nodes = noNodeWishes } = planning;
+  const finished = instances.filter((instance) => !isHalfMade(instance));
+  // An alert that names a container wants another of the very same, not whatever there is.
+  const clones = missingClones(nodes.clones, finished, creating.clonesFor ?? [], missing);
+  const cause = planning.alert ?? planning.availabilityAlert;
+  const by = cause === undefined ? {} : { alert: cause };
+  const idle = instances.filter(
+    (instance) => !busy.has(instance.id) && unwantedBy(nodes, instance) === undefined,
+  );
+  const spares = idle.filter((instance) => isSpare(instance) && !isParked(instance));
+  const parked = idle.filter(isParked);
+  const left = idle.filter((instance) => isLeft(instance) && !isHalfMade(instance));
+  const stopped = left.filter((instance) => startWait(instance) === undefined);
+  const crashed = left.filter((instance) => startWait(instance)?.crashed === true);
+  const reason = replacing ? 'an unhealthy instance is replaced' : `${wanted} wanted`;
+  const on = ({ id, name }: ServiceInstance) => ({ id, name, reason, ...by });
+  const reused: InstanceStep[] = [
+    ...spares.map((instance): InstanceStep => ({ kind: 'undrain', ...on(instance) })),
+    ...parked.map((instance): InstanceStep => ({ kind: 'unpark', ...on(instance) })),
+    ...stopped.map((instance): InstanceStep => ({ kind: 'start', ...on(instance) })),
+  ].slice(0, missing - clones.length);
+  // One that is just being parked can be had back in a moment, sooner than a new one.
+  const parking = instances.filter(({ id }) => busy.get(id) === 'park').length;
+  const uncovered = missing - reused.length - clones.length - parking;
+  const waiting = crashed.slice(0, Math.max(0, uncovered)).map((instance): InstanceStep => {
+    const why = startWait(instance)?.why ?? '';
+    return { kind: 'hold', reason: `${instance.name} is wanted, but ${why}` };
+  });
+  reused.push(...waiting);
+  const toCreate = Math.max(0, uncovered - waiting.length) + clones.length;
+  if (toCreate <= 0) return reused;
+  const named = naming === undefined ? {} : { naming };
+  const alike = clones.map(({ model, firing, alert, naming: own = naming }): Create => {
+    const as = own === undefined ? {} : { naming: own };
+    const why = `a clone of ${model.name} is asked for`;
+    return { kind: 'create', spare: false, reason: why, alert, model: { ...model, firing }, ...as };
+  });
+  const further = Array.from(
+    { length: toCreate - clones.length },
+    (): Create => ({ kind: 'create', spare: false, reason, ...by, ...named }),
+  );
+  return [...reused, ...planCreations([...alike, ...further], creatable, 'more wanted')];
+}
