@@ -90,6 +90,8 @@ export async function startDaemon(options: readonly string[] = [], dataRoot?: st
     if (daemon?.exit() === undefined) {
       const ids = (await run(['ps', '-aq'])).split('\n').filter((id) => id !== '');
       if (ids.length > 0) await run(['rm', '-f', '-v', ...ids]);
+      // Their bridges would stay on this machine.
+      await run(['network', 'prune', '-f']);
     }
     await stop();
     await runProcess('ip', ['link', 'delete', bridge]);
