@@ -1,11 +1,12 @@
 // `npm test [-- WORD…]`: prepares, runs the test files (those whose path holds one of the words), and ends with the
 // counts. The exit code is 0 only when the build, the check and every test succeeded.
 //
-// Three rows of files run beside each other, one file at a time each: the suites on the whole system (`faults/`,
-// `quickstart`), what else uses a Docker Engine, and all others. Most tests wait more than they compute.
+// Rows of files run beside each other, one file at a time each: the suites on the whole system (`faults/`, `quickstart`),
+// those that scale containers (`acting/`), what else uses a Docker Engine, and all others. Most tests wait more than they
+// compute.
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { spec } from 'node:test/reporters';
@@ -45,16 +46,25 @@ if (withDocker.length > 0) {
 
 const outcome: Outcome = { failed: 0, files: [] };
 const isWhole = (file: string) => /^test\/(?:faults\/|quickstart|haproxy-configs)/.test(file);
+const isActing = (file: string) => file.startsWith('test/acting/');
 const groups = [
-  { files: others, concurrency: 1 },
-  { files: withDocker.filter((file) => !isWhole(file)), concurrency: 1 },
-  { files: withDocker.filter(isWhole), concurrency: 1 },
+  { name: 'others', files: others, concurrency: 1 },
+  { name: 'Docker', files: withDocker.filter((file) => !isWhole(file) && !isActing(file)), concurrency: 1 },
+  { name: 'acting', files: withDocker.filter(isActing), concurrency: 1 },
+  { name: 'the whole system', files: withDocker.filter(isWhole), concurrency: 1 },
 ];
 await pipeline(Readable.from(testEvents(groups, outcome)), new spec(), process.stdout, { end: false });
 
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1).padStart(6)} s`;
+const msOf = (files: readonly string[]) =>
+  outcome.files
+    .filter(({ file }) => files.includes(relative(root, file)))
+    .reduce((sum, { ms }) => sum + ms, 0);
+console.log('\nrows:');
+for (const { name, files: row } of groups) console.log(`  ${seconds(msOf(row))}  ${name}`);
 console.log('\nslowest files:');
-for (const { file, ms } of outcome.files.toSorted((a, b) => b.ms - a.ms).slice(0, 10)) {
-  console.log(`  ${(ms / 1000).toFixed(1).padStart(6)} s  ${file.replace(`${root}/`, '')}`);
+for (const { file, ms } of outcome.files.toSorted((a, b) => b.ms - a.ms).slice(0, 20)) {
+  console.log(`  ${seconds(ms)}  ${relative(root, file)}`);
 }
 for (const name of failedSteps) console.log(`\n✖ failed: ${name}`);
 // Not process.exit: what was written must still leave the process.
@@ -67,12 +77,12 @@ async function step(name: string, action: () => Promise<unknown>): Promise<void>
     () => undefined,
     (reason: unknown) => reason,
   );
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const took = `${((performance.now() - started) / 1000).toFixed(1)} s`;
   if (error === undefined) {
-    console.log(`  done in ${seconds} s`);
+    console.log(`  done in ${took}`);
   } else {
     failedSteps.push(name);
-    console.log(`  FAILED after ${seconds} s: ${error instanceof Error ? error.message : String(error)}`);
+    console.log(`  FAILED after ${took}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
