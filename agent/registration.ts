@@ -13,6 +13,7 @@ import { BerthError, describeError, isBerthError } from '../shared/errors.ts';
 import { plainAddress } from '../shared/haproxy/address.ts';
 import { commands, type ServerName, type WantedState } from '../shared/haproxy/commands.ts';
 import type { Endpoint } from '../shared/haproxy/endpoint.ts';
+import { isLastInTraffic } from '../shared/haproxy/last-in-traffic.ts';
 import { releaseSlot } from '../shared/haproxy/release.ts';
 import { createRuntimeApi, type RuntimeApi } from '../shared/haproxy/runtime-api.ts';
 import { parseServersState, type ServerRow } from '../shared/haproxy/servers-state.ts';
@@ -58,9 +59,11 @@ export interface RegistrationHooks {
   random?: () => number;
 }
 
-/** `standby`: has a slot and is out of traffic, to come back at a word. `drain`: out of traffic on the way out; a slot
- * that is lost meanwhile is not claimed again. */
-export type Wanted = 'out' | 'ready' | 'standby' | 'drain' | 'gone';
+/**
+ * `standby`: has a slot and is out of traffic, to come back at a word. `unready`: out of traffic unless it is the last of
+ * several. `drain`: out of traffic on the way out. A slot that is lost in one of these two is not claimed again.
+ */
+export type Wanted = 'out' | 'ready' | 'standby' | 'unready' | 'drain' | 'gone';
 
 export interface DrainResult {
   outcome: 'idle' | 'deadline' | 'no-slot' | 'unreachable';
@@ -90,6 +93,8 @@ export class Registration {
   #wanted: Wanted = 'out';
   #reason = 'the app has not answered yet';
   #held: HeldSlot | undefined;
+  /** It was told that it stays in traffic although its probe fails. */
+  #kept = false;
   #claiming = false;
   #way: WayIn | undefined;
   #slots: Slots | undefined;
@@ -124,6 +129,7 @@ export class Registration {
   want(wanted: Wanted, reason: string): void {
     if (this.#wanted === wanted || this.#wanted === 'gone') return;
     this.#wanted = wanted;
+    this.#kept = false;
     this.#reason = reason;
     this.#tries = 0;
     this.#wake.wake();
@@ -332,6 +338,10 @@ export class Registration {
       await releaseSlot(this.#context(signal), held.name, held.app);
       return 0;
     }
+    if (this.#wanted === 'unready') {
+      await this.#keepUnready(held, look, signal);
+      return aloneMs * (1 + this.#random());
+    }
     if (this.#wanted !== 'ready') {
       if (held.needsDrain(look)) await this.#write(held, 'drain', signal);
     } else if (held.written === 'drain' && !look.inMaintenance) {
@@ -344,6 +354,23 @@ export class Registration {
       await this.#sweepNow(held, signal);
     }
     return this.#idlePause();
+  }
+
+  /** Out of traffic, or the one that stays when all of them fail their probes. */
+  async #keepUnready(held: HeldSlot, look: SlotLook, signal: AbortSignal): Promise<void> {
+    const isLast = async () => {
+      const { replies } = await this.#api.transact([commands.showServersState(held.name.backend)], signal);
+      return replies.some((reply) => isLastInTraffic(parseServersState(reply), held.name));
+    };
+    // HAProxy does one after the other: of those that leave at the same moment the last one sees that it is.
+    const mayLeave = held.needsDrain(look) && !(await isLast());
+    if (mayLeave) await this.#write(held, 'drain', signal);
+    const isOut = mayLeave || (held.written === 'drain' && look.draining);
+    if (isOut && (this.#held !== held || !(await isLast()))) return;
+    if (isOut) await this.#write(held, 'ready', signal);
+    else if (look.draining || look.inMaintenance || this.#kept) return;
+    this.#kept = true;
+    this.#event('slot.kept', held.name, `${this.#reason}, and no other instance is in traffic`);
   }
 
   /**

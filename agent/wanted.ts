@@ -26,7 +26,7 @@ export function decideWanted(situation: Situation, readiness: ProbeState): Wish 
   if (situation.told !== undefined) return { wanted: 'standby', reason: situation.told };
   return readiness.verdict === 'ok'
     ? { wanted: 'ready', reason: 'the app answers' }
-    : { wanted: 'drain', reason: 'the readiness probe failed' };
+    : { wanted: 'unready', reason: 'the readiness probe failed' };
 }
 
 /** The phase of the whole instance; `readiness` has one entry for each HAProxy. */

@@ -52,7 +52,8 @@ export function joinInstances(sightings: Sightings): Joined {
       const record = agentId === undefined ? undefined : records.get(agentId);
       const service = instance.service ?? record?.service;
       if (service === undefined) continue;
-      const serves = isServing(record, serving, haproxys.length);
+      // The last one stays in traffic although its probe fails; that is no reason to take it for well.
+      const serves = record?.phase !== 'unready' && isServing(record, serving, haproxys.length);
       if (instance.state === 'running' && !serves)
         notServingSince.set(instance.id, memory.notServingSince.get(instance.id) ?? now);
       if (record?.phase === 'draining')

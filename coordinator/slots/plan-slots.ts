@@ -7,6 +7,7 @@
 // A slot that holds an unknown address is not written over: it may be the slot of an agent that works without this
 // coordinator. Only what is known to be nobody's is: what somebody wrote over a live agent's address, and what HAProxy
 // restored by half.
+import { isLastInTraffic } from '../../shared/haproxy/last-in-traffic.ts';
 import { staleLocks } from '../../shared/haproxy/lock.ts';
 import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import {
@@ -49,6 +50,8 @@ interface Planning {
   settled: Set<ServerRow>;
   /** Slots that connected agents had or have. */
   named: ReadonlySet<string>;
+  /** Slots that are about to leave traffic. */
+  leaving: Set<ServerRow>;
 }
 
 export function planSlots(world: SlotWorld): SlotStep[] {
@@ -66,7 +69,16 @@ export function planSlots(world: SlotWorld): SlotStep[] {
   const bySlot = new Map(slots.map((row) => [slotKey(row), row]));
   const connected = world.agents.filter(({ record }) => record.connected);
   const named = new Set(connected.map(({ registration: { backend, slot } }) => `${backend}/${slot}`));
-  const planning: Planning = { world, apps, bySlot, free, wrong: new Map(), settled: new Set(), named };
+  const planning: Planning = {
+    world,
+    apps,
+    bySlot,
+    free,
+    wrong: new Map(),
+    settled: new Set(),
+    named,
+    leaving: new Set(),
+  };
 
   const steps = planMutes(
     managed.flatMap(({ slots: rows }) => misdirectedSlots(rows)),
@@ -160,16 +172,27 @@ function planAgent(
       urgent: world.restarted,
     }));
   if (record.phase === 'starting' || record.phase === 'stopping') return steps;
-  if (keep !== undefined) return [...steps, ...planState(agent, app, keep, world.restarted)];
+  if (keep !== undefined) {
+    const state = planState(agent, app, keep, planning);
+    if (state.some((step) => step.kind === 'set-state' && step.state === 'drain')) planning.leaving.add(keep);
+    return [...steps, ...state];
+  }
   return record.phase === 'ready' ? [...steps, ...planAssignment(agent, app, planning)] : steps;
 }
 
 /** The address is right; what about the state? */
-function planState(agent: SlotAgent, app: AppAddress, row: ServerRow, restarted: boolean): SlotStep[] {
+function planState(
+  agent: SlotAgent,
+  app: AppAddress,
+  row: ServerRow,
+  { world, leaving }: Planning,
+): SlotStep[] {
+  const { restarted } = world;
   const { record, registration } = agent;
   const as = { slot: nameOf(row), agent: record.id };
   if (record.phase !== 'ready') {
     if (!isEnabled(row)) return [];
+    if (record.phase === 'unready' && isLastInTraffic(world.rows, row, leaving)) return [];
     const reason = `the instance is ${record.phase}`;
     return [{ kind: 'set-state', ...as, app, state: 'drain', reason, urgent: restarted }];
   }

@@ -66,6 +66,32 @@ describe('all is well', () => {
   });
 });
 
+describe('readiness that fails everywhere at once', () => {
+  const unready = (address: string, slot: string) =>
+    agentAt(address, slot, { phase: 'unready', registration: { state: 'drain' } });
+
+  test('leaves the last one in traffic; one alone goes, as its probe says', () => {
+    const rows = [1, 2, 3].map((number) => holding(`node${number}`, `10.0.0.${number}`));
+    const agents = [1, 2, 3].map((number) => unready(`10.0.0.${number}`, `node${number}`));
+    assert.equal(plan({ rows, agents }).length, 2);
+    assert.deepEqual(
+      plan({ rows: [...rows.slice(0, 1), ...slotRows(3).slice(1)], agents: agents.slice(0, 1) }),
+      ['set-state app/node1 10.0.0.1:80 drain'],
+    );
+  });
+
+  test('and takes it out too when another one serves again', () => {
+    const rows = [holding('node1', '10.0.0.1'), holding('node2', '10.0.0.2', admin.drain)];
+    assert.deepEqual(
+      plan({ rows, agents: [unready('10.0.0.1', 'node1'), unready('10.0.0.2', 'node2')] }),
+      [],
+    );
+    const back = [holding('node1', '10.0.0.1'), holding('node2', '10.0.0.2')];
+    const agents = [unready('10.0.0.1', 'node1'), agentAt('10.0.0.2', 'node2')];
+    assert.deepEqual(plan({ rows: back, agents }), ['set-state app/node1 10.0.0.1:80 drain']);
+  });
+});
+
 describe('an agent without a slot', () => {
   test('gets its own back while that is free, else another; a second one never the same', () => {
     const rows = [...slotRows(3).slice(0, 2), holding('node3', '10.0.0.3')];
