@@ -11,7 +11,7 @@ import type { ApiContext } from './api-context.ts';
 import { pageItems } from './page.ts';
 import { ok, problems } from './responses.ts';
 import { cursorQuery, limitQuery, pageOf } from './schemas.ts';
-import { decisionSchema, serviceSchema, viewDecision, viewService } from './service-views.ts';
+import { decisionSchema, serviceSchema, viewDecision, viewPlan, viewService } from './service-views.ts';
 
 export interface ServiceRoutesContext extends ApiContext {
   acting: Acting;
@@ -65,12 +65,17 @@ const scale = createRoute({
               .openapi({ description: 'null: take the word back' }),
             for: duration.optional(),
             by: z.string().min(1).max(200).default('operator'),
+            dryRun: z
+              .boolean()
+              .default(false)
+              .openapi({ description: 'Change nothing, and answer with the plan that there would be' }),
           }),
         },
       },
     },
   },
   responses: {
+    200: ok('A dry run: the service as it is, with what would be wanted and planned', serviceSchema),
     202: ok('The service; instances come and go as the plan says', serviceSchema),
     ...problems(400, 404, 409, 413, 415),
   },
@@ -159,8 +164,13 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
   app.openapi(service, (c) => c.json(view(find(c.req.valid('param').name)), 200));
   app.openapi(scale, async (c) => {
     const { name } = c.req.valid('param');
-    const { replicas, for: span, by } = c.req.valid('json');
+    const { replicas, for: span, by, dryRun } = c.req.valid('json');
     const state = find(name);
+    if (dryRun) {
+      const wanted = replicas ?? state.wanted;
+      const steps = wanted === null ? [] : await acting.loop.preview(state, wanted, c.req.raw.signal);
+      return c.json({ ...view(state), wanted, plan: viewPlan(steps) }, 200);
+    }
     if (replicas === null) {
       const next = acting.services.change(name, { override: null });
       record('scale.released', by, name, 'the number that was set by hand was taken back');

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { explain, headline } from '../decide/explain.ts';
 import type { Acting } from '../services/acting.ts';
 import type { Evaluation } from '../services/decision-log.ts';
+import type { InstanceStep } from '../services/instance-step.ts';
 import type { Scaling } from '../services/scaling.ts';
 import { isActive, isParked, isSpare, type ServiceInstance } from '../services/service-instance.ts';
 import type { ServiceState } from '../services/service-state.ts';
@@ -105,11 +106,17 @@ export function viewService(
     cloneable: state.spec !== null,
     override: words(state.override) as z.infer<typeof serviceSchema>['override'],
     pause: words(state.pause) as z.infer<typeof serviceSchema>['pause'],
-    plan: acting.loop
-      .plan(state.service)
-      .map((step) => ({ step: step.kind, instance: 'name' in step ? step.name : null, reason: step.reason })),
+    plan: viewPlan(acting.loop.plan(state.service)),
     instances: instances.map(viewInstance),
   };
+}
+
+export function viewPlan(steps: readonly InstanceStep[]): z.infer<typeof serviceSchema>['plan'] {
+  return steps.map((step) => ({
+    step: step.kind,
+    instance: 'name' in step ? step.name : null,
+    reason: step.reason,
+  }));
 }
 
 export function viewInstance(instance: ServiceInstance): z.infer<typeof instanceSchema> {

@@ -31,16 +31,26 @@ export function addServiceCommands(context: CommandContext): void {
     .addClient(
       'scale',
       'set the number of instances by hand',
-      'berth scale web 6 --for 30m\nberth scale web auto',
+      'berth scale web 6 --for 30m\nberth scale web auto\nberth scale web 2 --dry-run',
     )
     .argument('<service>')
     .argument('<replicas>', 'how many, or `auto`: what the policy says', replicasOrAuto)
     .option('--for <duration>', 'for so long; without it, until it is taken back', durationText)
+    .option('--dry-run', 'change nothing, and show the steps that this would mean')
     .action(
-      async (name: string, replicas: number | null, { for: span, ...common }: Common & { for?: string }) => {
-        const body = { replicas, by: context.user, ...(span === undefined ? {} : { for: span }) };
+      async (
+        name: string,
+        replicas: number | null,
+        { for: span, dryRun = false, ...common }: Common & { for?: string; dryRun?: boolean },
+      ) => {
+        const body = { replicas, by: context.user, dryRun, ...(span === undefined ? {} : { for: span }) };
         const service = await post(context.api(common), name, 'scale', body);
         if (common.output === 'json') return writeJson(output, service);
+        if (dryRun) {
+          output.write(`${service.service}: ${service.current} there, with ${service.wanted} wanted:\n`);
+          output.write(formatPlan(service) || '  nothing to do\n');
+          return;
+        }
         output.write(replicas === null ? `${name}: the policy decides again\n` : `${scaled(service)}\n`);
       },
     );
@@ -155,9 +165,15 @@ async function showServices({ api, output, format }: Listing, name: string | und
   const service = await api.get(`/api/v1/services/${encodeURIComponent(name)}`, serviceSchema);
   if (format === 'json') return writeJson(output, service);
   output.write(formatTable([service], serviceColumns));
-  for (const { step, instance, reason } of service.plan)
-    output.write(`  planned: ${showCell([step, instance, `(${reason})`].filter(Boolean).join(' '))}\n`);
+  output.write(formatPlan(service));
   if (service.instances.length > 0) output.write(`\n${formatTable(service.instances, instanceColumns)}`);
+}
+
+function formatPlan({ plan }: Service): string {
+  return plan
+    .map(({ step, instance, reason }) => [step, instance, `(${reason})`].filter(Boolean).join(' '))
+    .map((text) => `  planned: ${showCell(text)}\n`)
+    .join('');
 }
 
 async function showWhy({ api, output, format }: Listing, name: string): Promise<void> {

@@ -15,7 +15,7 @@ import type { Fleet } from './fleet.ts';
 import type { FleetAgents } from './fleet-agents.ts';
 import type { InstanceExecutor } from './instance-executor.ts';
 import type { InstanceStep } from './instance-step.ts';
-import { emptyMemory, type InstanceMemory, joinInstances } from './join-instances.ts';
+import { emptyMemory, type InstanceMemory, type Joined, joinInstances } from './join-instances.ts';
 import { KeepOut } from './keep-out.ts';
 import type { LabelWish } from './label-wishes.ts';
 import type { NodeWishes } from './node-wishes.ts';
@@ -24,7 +24,7 @@ import { planInstances } from './plan-instances.ts';
 import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
 import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
 import type { Services } from './services.ts';
-import { readSlotSessions } from './slot-sessions.ts';
+import { readSlotSessions, type SlotSessions } from './slot-sessions.ts';
 import { StepRunner } from './step-runner.ts';
 import { activeByHost, unknownPart, whyUnknown } from './unknown-hosts.ts';
 import { WaitingList } from './waiting-list.ts';
@@ -97,6 +97,18 @@ export class ActLoop {
   /** What the last round planned for a service, also what it holds and why. */
   plan(service: string): readonly InstanceStep[] {
     return this.#plans.get(service) ?? [];
+  }
+
+  /** The steps that so many instances would mean now; none of them is done. */
+  async preview(
+    state: ServiceState,
+    replicas: number,
+    signal: AbortSignal,
+  ): Promise<readonly InstanceStep[]> {
+    const { byService } = this.#join(await this.#readSessions(signal));
+    const instances = byService.get(state.service) ?? [];
+    const rule = this.#parts.rules(state.service);
+    return this.#plan(state, replicas, instances, rule, this.#steps.busy());
   }
 
   /** How creating went since the last call; undefined when nothing was created. */
@@ -182,19 +194,29 @@ export class ActLoop {
 
   /** Looks at everything and joins it. Sessions are read only while somebody waits for them. */
   async #see(signal: AbortSignal): Promise<void> {
-    const { fleet, agents, haproxys, services, clock } = this.#parts;
-    const proxies = haproxys();
+    const { services } = this.#parts;
     const needed = services.list().some((state) => this.#needsSessions(state));
-    const sessions = needed
-      ? await readSlotSessions(
-          proxies.map(({ api }) => api),
-          signal,
-        )
-      : undefined;
-    const joined = joinInstances({
+    const joined = this.#join(needed ? await this.#readSessions(signal) : undefined);
+    this.#memory = joined.memory;
+    this.#instances = joined.byService;
+    const all = [...joined.byService.values()].flat();
+    for (const instance of all) {
+      this.#keepOut.tell(instance);
+    }
+    this.#steps.see(all);
+  }
+
+  #readSessions(signal: AbortSignal): Promise<SlotSessions> {
+    const apis = this.#parts.haproxys().map(({ api }) => api);
+    return readSlotSessions(apis, signal);
+  }
+
+  #join(sessions: SlotSessions): Joined {
+    const { fleet, agents, haproxys, services, clock } = this.#parts;
+    return joinInstances({
       hosts: fleet.views(),
       agents: agents.list(),
-      haproxys: proxies.flatMap(({ name, rows }) => (rows === undefined ? [] : [{ name, rows }])),
+      haproxys: haproxys().flatMap(({ name, rows }) => (rows === undefined ? [] : [{ name, rows }])),
       sessions,
       byOperator: new Set(services.list().flatMap(({ byOperator }) => byOperator)),
       spares: new Set(services.list().flatMap(({ spares }) => spares)),
@@ -203,13 +225,6 @@ export class ActLoop {
       now: clock.monotonic(),
       wall: clock.wall(),
     });
-    this.#memory = joined.memory;
-    this.#instances = joined.byService;
-    const all = [...joined.byService.values()].flat();
-    for (const instance of all) {
-      this.#keepOut.tell(instance);
-    }
-    this.#steps.see(all);
   }
 
   #needsSessions(state: ServiceState): boolean {

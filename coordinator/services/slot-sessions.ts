@@ -8,10 +8,12 @@ import { parseStat, statNumber } from '../../shared/haproxy/servers-state.ts';
  * Sessions with the queue and the connections in use, by `address:port`. Undefined when a HAProxy did not answer: a sum
  * with a part missing would look idle.
  */
+export type SlotSessions = ReadonlyMap<string, number> | undefined;
+
 export async function readSlotSessions(
   apis: readonly RuntimeApi[],
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, number> | undefined> {
+): Promise<SlotSessions> {
   try {
     const sums = new Map<string, number>();
     const transactions = await Promise.all(apis.map((api) => api.transact([commands.showStat()], signal)));

@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { InstanceView } from './stage.ts';
-import { Stage } from './stage.ts';
+import { type ServiceView, Stage } from './stage.ts';
 
 const samples = join(import.meta.dirname, '..', 'alerts', 'samples');
 
@@ -114,6 +114,37 @@ describe('a coordinator that is spoken to', () => {
     await stage.serving(5);
     await stage.scale(5, { for: '1s' });
     await wanted(4);
+    await stage.settled(4);
+  });
+
+  it('shows the steps of a number without doing them, and does the same when it is meant', async () => {
+    const preview = (replicas: number) =>
+      stage.coordinator.write<ServiceView>('POST', `/api/v1/services/${stage.service}/scale`, {
+        replicas,
+        dryRun: true,
+      });
+    const steps = ({ plan }: ServiceView) => plan.map(({ step, instance }) => [step, instance]);
+    assert.deepEqual(steps(await preview(6)), [
+      ['create', null],
+      ['create', null],
+    ]);
+    assert.deepEqual(steps(await preview(4)), []);
+    const down = steps(await preview(2));
+    assert.deepEqual(
+      down.map(([step]) => step),
+      ['drain', 'drain'],
+    );
+    const { wanted: still, override } = await stage.view();
+    assert.deepEqual([still, override], [4, null]);
+    const since = Date.now();
+    await stage.scale(2, { for: '10m' });
+    await stage.settled(2);
+    const drained = await stage.coordinator.audit(since, { event: 'instance.drained' });
+    assert.deepEqual(
+      drained.map(({ reason }) => reason.split(':')[0]).toSorted(),
+      down.map(([, name]) => name).toSorted(),
+    );
+    await stage.scale(null);
     await stage.settled(4);
   });
 
