@@ -69,7 +69,11 @@ export class AlertAnswers {
           const { name: alert, step: count } = demand;
           return { firing, alert, count, model: { id, name, host }, naming: demand.naming };
         }),
-        unwanted: downs.map(({ container, since, name }) => ({ container, before: since, alert: name })),
+        unwanted: downs.map((demand) => ({
+          container: demand.container,
+          before: this.#knownSince(demand),
+          alert: demand.name,
+        })),
       },
       naming,
       availabilityAlert: demands.find(({ kind }) => kind === 'availability')?.name,
@@ -236,8 +240,16 @@ export class AlertAnswers {
     return undefined;
   }
 
-  #find({ container, since }: NodeDemand): Instance | undefined {
-    return this.#parts.acting.fleet.instances().find((instance) => isNamed(container, instance, since));
+  #find(demand: NodeDemand): Instance | undefined {
+    const before = this.#knownSince(demand);
+    return this.#parts.acting.fleet
+      .instances()
+      .find((instance) => isNamed(demand.container, instance, before));
+  }
+
+  /** When the alert first came, by our own clock: that of its sender may be another. */
+  #knownSince({ fingerprint, since }: NodeDemand): number {
+    return this.#parts.inbox.row(fingerprint)?.receivedAt ?? since;
   }
 
   /** What is not listed is gone only when every host has answered. */
