@@ -65,11 +65,6 @@ export function unwantedBy({ unwanted }: NodeWishes, instance: ServiceInstance):
   return unwanted.find(({ container, before }) => isNamed(container, { id, name, createdAt }, before))?.alert;
 }
 
-/** What Berth made, and what an alert has named; other people's containers stay. */
-export function isRemoved(nodes: NodeWishes | undefined, instance: ServiceInstance): boolean {
-  return instance.clone || unwantedBy(nodes ?? noNodeWishes, instance) !== undefined;
-}
-
 /** The alert that this instance goes for: one that names it, else the one behind the number. */
 export function causeOf(
   { nodes = noNodeWishes, alert }: { nodes?: NodeWishes; alert?: string | undefined },

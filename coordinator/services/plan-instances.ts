@@ -12,7 +12,7 @@
 // whether more are missing, so that none is made twice; and not at all when it is asked whether some are too many, so
 // that nothing is taken away on the word of a host that may be dead. On them no step is planned.
 import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
-import { causeOf, isRemoved, type NodeWishes } from './node-wishes.ts';
+import { causeOf, type NodeWishes } from './node-wishes.ts';
 import type { Creatable } from './plan-creations.ts';
 import { planSpares, planStopped } from './plan-spares.ts';
 import { planUp } from './plan-up.ts';
@@ -144,7 +144,7 @@ function planDrains(
         kind: 'stop',
         id: victim.id,
         name: victim.name,
-        remove: isRemoved(planning.nodes, victim),
+        remove: victim.clone,
         reason: 'it does not serve and is one too many',
         ...causeOf(planning, victim),
       });

@@ -1,7 +1,7 @@
 // What becomes of the instances that are out of traffic: those that drain are parked or stopped, the warm pool is filled
 // and trimmed, and clones that have stopped are deleted once they are not wanted. Pure.
 import type { InstanceStep } from './instance-step.ts';
-import { causeOf, isRemoved } from './node-wishes.ts';
+import { causeOf } from './node-wishes.ts';
 import { type Create, planCreations } from './plan-creations.ts';
 import type { ServicePlanning } from './plan-instances.ts';
 import { isActive, isHalfMade, isLeft, isParked, isSpare, type ServiceInstance } from './service-instance.ts';
@@ -38,7 +38,7 @@ export function planSpares(
       steps.push({
         kind: 'stop',
         ...on,
-        remove: isRemoved(planning.nodes, instance),
+        remove: instance.clone,
         reason: idle ? 'drained' : `not drained after ${Math.round(drainDeadlineMs / 1000)} s`,
         ...causeOf(planning, instance),
       });
@@ -70,10 +70,7 @@ export function planStopped(
 ): InstanceStep[] {
   const enough = instances.filter(isActive).length >= wanted;
   return instances
-    .filter(
-      (instance) =>
-        isLeft(instance) && isRemoved(planning.nodes, instance) && !planning.busy.has(instance.id),
-    )
+    .filter((instance) => isLeft(instance) && instance.clone && !planning.busy.has(instance.id))
     .filter((instance) => enough || isHalfMade(instance))
     .map((instance) => ({
       kind: 'remove',
