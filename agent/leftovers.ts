@@ -96,9 +96,11 @@ export async function sweep(
   const all = slotsOf(rows, slots);
   const free = new Set(freeSlots(all));
   const stale = new Set(staleLocks(rows).map(({ name }) => name));
+  // A coordinator may have given it another slot just now; then that one is the app's.
+  const isOwnMine = all.some((row) => row.name === own.name && holds(row, app));
   for (const row of all) {
     const isHalfDone = isInMaintenance(row) && !free.has(row) && stale.has(lockFor(row, place.side).name);
-    const isDouble = holds(row, app) && row.name !== own.name;
+    const isDouble = isOwnMine && holds(row, app) && row.name !== own.name;
     if (!isHalfDone && !isDouble) continue;
     if (await releaseSlot(context, row, row, isDouble ? undefined : isInMaintenance))
       tell(

@@ -5,12 +5,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { sweep } from '../../agent/leftovers.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { createRuntimeApi } from '../../shared/haproxy/runtime-api.ts';
 import { freeAddress, isDraining, isEnabled, isInMaintenance } from '../../shared/haproxy/slots.ts';
 import { haproxyVersions, startHaproxy } from '../bench/haproxy.ts';
 import type { TemplateOptions } from '../bench/haproxy-config.ts';
 import { startLoad } from '../bench/load.ts';
 import { freePort, until } from '../bench/wait.ts';
-import { Fleet, Instance } from './fleet.ts';
+import { endpointOf, Fleet, Instance } from './fleet.ts';
 
 const slots = 4;
 
@@ -199,6 +202,36 @@ for (const version of haproxyVersions) {
       const drained = await instance.registrations[0]?.drained(5000, new AbortController().signal);
       assert.equal(drained?.outcome, 'idle');
       assert.equal(isEnabled(await rowOf(fleet, free.name)), false);
+    });
+
+    test('what is cleared away beside its slot is a double, never the slot that it was given instead', async () => {
+      await using fleet = await start();
+      const app = { address: '127.0.0.9', port: 80 };
+      const put = (name: string, at: string) =>
+        cli(fleet, `set server app/${name} addr ${at} port 80; set server app/${name} state ready`);
+      const context = {
+        api: createRuntimeApi(endpointOf(fleet.haproxys[0] ?? assert.fail())),
+        place: { side: false },
+        clock: systemClock,
+        random: Math.random,
+        signal: new AbortController().signal,
+      };
+      const own = { backend: 'app', name: 'node1' };
+      const swept = async () => {
+        const told: string[] = [];
+        await sweep(context, { backend: 'app', prefix: 'node', count: slots }, own, app, (event, { name }) =>
+          told.push(`${event} ${name}`),
+        );
+        return told;
+      };
+      await put('node3', app.address);
+      await until(async () => (await rowOf(fleet, 'node3')).address === app.address, { what: 'it is there' });
+      assert.deepEqual(await swept(), []);
+      assert.ok(isEnabled(await rowOf(fleet, 'node3')));
+      await put('node1', app.address);
+      await until(async () => (await rowOf(fleet, 'node1')).address === app.address, { what: 'both are' });
+      assert.deepEqual(await swept(), ['slot.released node3']);
+      assert.ok(isEnabled(await rowOf(fleet, 'node1')));
     });
 
     test('an IPv6 address in any spelling takes one slot and gives it back', async () => {
