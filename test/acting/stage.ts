@@ -248,6 +248,8 @@ export class Stage implements AsyncDisposable {
           of('running') === count &&
           of('paused') === parked &&
           listed.length === instances.length &&
+          // What is on its way out is still there, whatever Docker lists by now.
+          instances.every(({ role, byOperator }) => role !== 'draining' || byOperator) &&
           instances.every(({ role, clone }) => role !== 'stopped' || !clone) &&
           new Set(ready).size === ready.length &&
           ready.length === count + others
