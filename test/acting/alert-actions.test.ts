@@ -77,7 +77,7 @@ describe('the actions of ElastAlert', () => {
   ];
   for (const way of ways)
     for (const { sample, to, act, more = {} } of steps)
-      it(`${sample.slice(11, -5)}, ${way.name}, leads to ${to}`, async () => {
+      it(`${sample.slice(11, -5)}, ${way.name}, leads to ${to}`, async (t) => {
         const since = Date.now();
         const from = (await stage.containers()).length;
         // The clones come and go; the first container stays.
@@ -88,6 +88,7 @@ describe('the actions of ElastAlert', () => {
         const body = (nested(whole)['_source'] as Document | undefined)?.['match_body'] ?? whole;
         const document = way.write({ ...(body as Document), ...more, rule_name: rule });
         const row = await postAlert(stage, document);
+        t.after(() => endAlert(stage, row.fingerprint));
         assert.deepEqual(
           [row.state, row.name, row.service ?? 'app'],
           ['processed', rule, sample.includes('haproxy') ? 'app' : stage.service],
@@ -118,7 +119,6 @@ describe('the actions of ElastAlert', () => {
             acts.map(({ container }) => container),
             [about.container],
           );
-        await endAlert(stage, row.fingerprint);
       });
 
   for (const [index, way] of ways.entries())
