@@ -87,12 +87,15 @@ export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): vo
   app.openapi(drain, async (c) => {
     const record = find(c.req.valid('param').id);
     const { drain: leave, reason } = c.req.valid('json');
-    if (!acting.agents.attends(record.id) && !registry.drain(record.id, leave, reason)) {
+    const { id: agentId, service, container, hostname: host } = record;
+    const told = acting.agents.attends(record.id) || registry.drain(record.id, leave, reason);
+    // One that an operator has drained and then stopped has no session, and must be given back all the same.
+    const isGivenBack = !leave && container !== undefined && acting.isLeftToOperator(container);
+    if (!told && !isGivenBack) {
       throw new BerthError('agent.not-connected', `agent ${record.id} has no session`, {
         hint: 'it can be told when it is connected again',
       });
     }
-    const { id: agentId, service, container, hostname: host } = record;
     if (container !== undefined && service !== undefined)
       await acting.leaveToOperator(service, container, leave);
     if (acting.agents.attends(record.id)) acting.agents.drain(record.id, leave, reason);

@@ -191,6 +191,10 @@ export class Acting {
     await this.#saver.save();
   }
 
+  isLeftToOperator(container: string): boolean {
+    return this.services.list().some(({ byOperator }) => byOperator.includes(container));
+  }
+
   /** Whether labels say how many instances a service should have. */
   isLabelled(state: ServiceState): boolean {
     return hasLabelWish(state, this.#labels(state.service));

@@ -39,6 +39,9 @@ export interface Joined {
   memory: InstanceMemory;
 }
 
+/** 128 and SIGKILL. */
+const killedExitCode = 137;
+
 export function joinInstances(sightings: Sightings): Joined {
   const { hosts, agents, haproxys, memory, now } = sightings;
   const records = new Map(agents.map((record) => [record.id, record]));
@@ -73,6 +76,8 @@ export function joinInstances(sightings: Sightings): Joined {
         sessions: sessionsOf(record, sightings.sessions),
         createdAt: instance.createdAt,
         createdAgeMs: Math.max(0, sightings.wall - instance.createdAt),
+        // A child that was killed shows too, however the container ended later.
+        outOfMemory: instance.oomKilled && instance.exitCode === killedExitCode,
         startAgeMs:
           instance.startedAt === undefined ? null : Math.max(0, sightings.wall - instance.startedAt),
         notServingMs: since(notServingSince, instance.id, now) ?? 0,

@@ -16,7 +16,7 @@ import { causeOf, type NodeWishes } from './node-wishes.ts';
 import type { Creatable } from './plan-creations.ts';
 import { planSpares, planStopped } from './plan-spares.ts';
 import { planUp } from './plan-up.ts';
-import { isActive, isSpare, isUnhealthy, type ServiceInstance } from './service-instance.ts';
+import { describeIllness, isActive, isSpare, isUnhealthy, type ServiceInstance } from './service-instance.ts';
 import { formatUnknown, type UnknownPart } from './unknown-hosts.ts';
 
 export interface StartWait {
@@ -76,8 +76,11 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
     (instance) => isUnhealthy(instance, unhealthyAfterMs) && !leaving.includes(instance),
   );
   const massFailure = sick.length > 1 && sick.length > active.length * massFailureShare;
+  // A protected one would stay, and a healthy one would go in its place.
+  const [mine, theirs] = [sick.filter((each) => !each.protected), sick.filter((each) => each.protected)];
   // One replacement at a time: what makes one sick may make its successor sick as well.
-  const replaced = massFailure ? 0 : Math.min(1, sick.length);
+  const patient = massFailure ? undefined : mine[0];
+  const replaced = patient === undefined ? 0 : 1;
   const coming = active.length + awayActive + creating.active;
   const steps: InstanceStep[] = [];
   if (massFailure) {
@@ -85,12 +88,18 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
       kind: 'hold',
       reason: `${sick.length} of ${active.length} instances are unhealthy at once: none is replaced`,
     });
+  } else {
+    for (const one of theirs) {
+      const reason = `${one.name} is not replaced, since it is protected: ${describeIllness(one)}`;
+      steps.push({ kind: 'hold', reason });
+    }
   }
   const missing = wanted + replaced - coming - busyReturning(all, busy);
-  if (missing > 0) steps.push(...planUp(planning, instances, missing, replaced > 0 && coming >= wanted));
+  if (missing > 0)
+    steps.push(...planUp(planning, instances, missing, coming >= wanted ? patient : undefined));
   // A replacement is one above the wanted number until the sick one is gone, and that goes only when the new one serves.
   const surplus =
-    active.length - leaving.length - wanted - (replaced > 0 && !serves(active, wanted) ? replaced : 0);
+    active.length - leaving.length - wanted - (servingWithout(sick, active) < wanted ? replaced : 0);
   if (surplus > 0 && missing <= 0) steps.push(...planDrains(planning, active, surplus));
   const awaySpares = away.filter(isSpare).length;
   steps.push(...planSpares(planning, instances, Math.max(0, missing), awaySpares));
@@ -104,9 +113,9 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
 
 const isLeaving = (step: InstanceStepKind | undefined): boolean => step === 'drain' || step === 'stop';
 
-/** True when enough healthy instances serve without the sick ones. */
-function serves(active: readonly ServiceInstance[], wanted: number): boolean {
-  return active.filter((instance) => instance.serving).length >= wanted;
+/** How many serve without the sick ones, which may well have traffic: HAProxy's check is another than Docker's. */
+function servingWithout(sick: readonly ServiceInstance[], active: readonly ServiceInstance[]): number {
+  return active.filter((instance) => instance.serving && !sick.includes(instance)).length;
 }
 
 /** Spares and stopped ones that are on their way back already. */
@@ -145,7 +154,9 @@ function planDrains(
         id: victim.id,
         name: victim.name,
         remove: victim.clone,
-        reason: 'it does not serve and is one too many',
+        reason: isUnhealthy(victim, planning.unhealthyAfterMs)
+          ? `${describeIllness(victim)}, and it is one too many`
+          : 'it does not serve and is one too many',
         ...causeOf(planning, victim),
       });
       continue;
@@ -154,7 +165,9 @@ function planDrains(
       kind: 'drain',
       id: victim.id,
       name: victim.name,
-      reason: `${wanted} wanted`,
+      reason: isUnhealthy(victim, planning.unhealthyAfterMs)
+        ? `${describeIllness(victim)}; ${wanted} wanted`
+        : `${wanted} wanted`,
       ...causeOf(planning, victim),
     });
   }

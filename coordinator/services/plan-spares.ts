@@ -4,7 +4,15 @@ import type { InstanceStep } from './instance-step.ts';
 import { causeOf } from './node-wishes.ts';
 import { type Create, planCreations } from './plan-creations.ts';
 import type { ServicePlanning } from './plan-instances.ts';
-import { isActive, isHalfMade, isLeft, isParked, isSpare, type ServiceInstance } from './service-instance.ts';
+import {
+  isActive,
+  isHalfMade,
+  isLeft,
+  isParked,
+  isSickSpare,
+  isSpare,
+  type ServiceInstance,
+} from './service-instance.ts';
 
 /** A spare that drains is given this long to be seen in a slot. */
 const slotWaitMs = 3000;
@@ -19,17 +27,18 @@ export function planSpares(
   const { busy, warm, creating, creatable, drainDeadlineMs } = planning;
   const spares = instances.filter((instance) => isSpare(instance) && !busy.has(instance.id));
   const parked = spares.filter(isParked);
-  const running = spares.filter((instance) => !isParked(instance)).slice(Math.max(0, returning));
+  const sick = spares.filter(isSickSpare);
+  const fit = spares.filter((instance) => !isParked(instance) && !isSickSpare(instance));
+  const running = [...fit.slice(Math.max(0, returning)), ...sick];
   const steps: InstanceStep[] = [];
   const parking = instances.filter(({ id }) => busy.get(id) === 'park').length;
-  let room =
-    warm - parking - Math.max(0, parked.length - Math.max(0, returning - (spares.length - parked.length)));
+  let room = warm - parking - Math.max(0, parked.length - Math.max(0, returning - fit.length));
   for (const instance of running) {
     // An agent says that it drains before HAProxy has heard of it.
     const idle = instance.sessions === 0 && !instance.serving && instance.phase === 'draining';
     const late = (instance.drainAgeMs ?? 0) >= drainDeadlineMs;
     const on = { id: instance.id, name: instance.name };
-    if (room > 0) {
+    if (room > 0 && !isSickSpare(instance)) {
       room -= 1;
       // Without a slot it would have to claim one before it could serve; but one that was told before it had one gets none.
       const isSlotted = instance.registered || (instance.drainAgeMs ?? 0) >= slotWaitMs;

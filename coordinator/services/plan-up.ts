@@ -3,13 +3,22 @@ import type { InstanceStep } from './instance-step.ts';
 import { missingClones, noNodeWishes, unwantedBy } from './node-wishes.ts';
 import { type Create, planCreations } from './plan-creations.ts';
 import type { ServicePlanning } from './plan-instances.ts';
-import { isHalfMade, isLeft, isParked, isSpare, type ServiceInstance } from './service-instance.ts';
+import {
+  describeIllness,
+  isHalfMade,
+  isLeft,
+  isParked,
+  isSickSpare,
+  isSpare,
+  type ServiceInstance,
+} from './service-instance.ts';
 
+/** `patient`: the sick one, where only a replacement for it is missing. */
 export function planUp(
   planning: ServicePlanning,
   instances: readonly ServiceInstance[],
   missing: number,
-  replacing: boolean,
+  patient: ServiceInstance | undefined,
 ): InstanceStep[] {
   const { busy, creatable, creating, startWait, wanted, naming, nodes = noNodeWishes } = planning;
   const finished = instances.filter((instance) => !isHalfMade(instance));
@@ -20,13 +29,21 @@ export function planUp(
   const idle = instances.filter(
     (instance) => !busy.has(instance.id) && unwantedBy(nodes, instance) === undefined,
   );
-  const spares = idle.filter((instance) => isSpare(instance) && !isParked(instance));
+  const spares = idle.filter(
+    (instance) => isSpare(instance) && !isParked(instance) && !isSickSpare(instance),
+  );
   const parked = idle.filter(isParked);
   const left = idle.filter((instance) => isLeft(instance) && !isHalfMade(instance));
   const stopped = left.filter((instance) => startWait(instance) === undefined);
   const crashed = left.filter((instance) => startWait(instance)?.crashed === true);
-  const reason = replacing ? 'an unhealthy instance is replaced' : `${wanted} wanted`;
-  const on = ({ id, name }: ServiceInstance) => ({ id, name, reason, ...by });
+  const reason =
+    patient === undefined ? `${wanted} wanted` : `${patient.name} is replaced: ${describeIllness(patient)}`;
+  const on = ({ id, name, outOfMemory }: ServiceInstance) => ({
+    id,
+    name,
+    reason: outOfMemory ? `it ran out of memory; ${reason}` : reason,
+    ...by,
+  });
   const reused: InstanceStep[] = [
     ...spares.map((instance): InstanceStep => ({ kind: 'undrain', ...on(instance) })),
     ...parked.map((instance): InstanceStep => ({ kind: 'unpark', ...on(instance) })),
@@ -37,7 +54,8 @@ export function planUp(
   const uncovered = missing - reused.length - clones.length - parking;
   const waiting = crashed.slice(0, Math.max(0, uncovered)).map((instance): InstanceStep => {
     const why = startWait(instance)?.why ?? '';
-    return { kind: 'hold', reason: `${instance.name} is wanted, but ${why}` };
+    const how = instance.outOfMemory ? 'it ran out of memory, and ' : '';
+    return { kind: 'hold', reason: `${instance.name} is wanted, but ${how}${why}` };
   });
   reused.push(...waiting);
   const toCreate = Math.max(0, uncovered - waiting.length) + clones.length;

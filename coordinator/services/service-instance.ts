@@ -23,6 +23,8 @@ export interface ServiceInstance {
   createdAgeMs: number;
   /** Wall milliseconds, by the clock of its Docker host. */
   createdAt?: number;
+  /** It has ended since the kernel killed it for memory. */
+  outOfMemory: boolean;
   /** Milliseconds since it was started; null when it never was. */
   startAgeMs: number | null;
   /** Milliseconds for which it has not been serving although it runs; 0 while it serves. */
@@ -71,8 +73,18 @@ export function isLeft(instance: ServiceInstance): boolean {
   return isStopped(instance) && !(instance.state === 'created' && instance.createdAgeMs < createdGraceMs);
 }
 
+/** Out of traffic because it is sick: not put back. */
+export const isSickSpare = (instance: ServiceInstance): boolean =>
+  isSpare(instance) && instance.state === 'running' && instance.health === 'unhealthy';
+
 /** Runs, should serve, and has not for longer than `graceMs`. */
 export function isUnhealthy(instance: ServiceInstance, graceMs: number): boolean {
   if (!isActive(instance) || instance.state !== 'running') return false;
   return instance.health === 'unhealthy' || instance.notServingMs > graceMs;
+}
+
+/** Why one is unhealthy, for the audit. */
+export function describeIllness({ health, notServingMs }: ServiceInstance): string {
+  if (health === 'unhealthy') return 'its health check in Docker says unhealthy';
+  return `it is unhealthy: it has not served for ${Math.round(notServingMs / 1000)} s`;
 }

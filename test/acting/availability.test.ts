@@ -11,10 +11,7 @@ describe('a service with berth.availability', () => {
   let stage: Stage;
   before(async () => {
     stage = await Stage.set({ slots: 10 });
-    await stage.apps(3, {
-      labels: { 'berth.availability': 'true' },
-      options: ['--memory', '256m'],
-    });
+    await stage.apps(3, { labels: { 'berth.availability': 'true' } });
   });
   after(() => stage[Symbol.asyncDispose]());
 
@@ -37,14 +34,6 @@ describe('a service with berth.availability', () => {
   it('makes one again that was deleted', (t) =>
     restored(t, 100, async () => {
       await stage.engine.run(['rm', '-f', (await first()).container]);
-    }));
-
-  it('starts one again that ran out of memory', (t) =>
-    restored(t, 100, async () => {
-      const { container } = await first();
-      const hog = 'const all=[]; for(;;) all.push(Buffer.alloc(1e7, 1))';
-      await stage.engine.run(['exec', container, 'node', '-e', hog]).catch(() => undefined);
-      await stage.engine.run(['kill', '-s', 'KILL', container]).catch(() => undefined);
     }));
 
   it('makes all of them again when all were deleted', async (t) => {

@@ -23,6 +23,7 @@ function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInsta
     drainAgeMs: null,
     protected: false,
     madeSpare: false,
+    outOfMemory: false,
     clone: true,
     byOperator: false,
     ...over,

@@ -60,6 +60,7 @@ const instances = Array.from(
     drainAgeMs: null,
     protected: false,
     madeSpare: false,
+    outOfMemory: false,
     clone: true,
     byOperator: false,
   }),

@@ -22,6 +22,7 @@ function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInsta
     sessions: 0,
     createdAgeMs: 60_000,
     startAgeMs: 60_000,
+    outOfMemory: false,
     notServingMs: 0,
     drainAgeMs: null,
     protected: false,
@@ -52,6 +53,9 @@ function plan(instances: readonly ServiceInstance[], over: Partial<ServicePlanni
     ...over,
   });
 }
+
+const sickFirst = (candidates: readonly ServiceInstance[]) =>
+  candidates.toSorted((a, b) => Number(b.health === 'unhealthy') - Number(a.health === 'unhealthy'));
 
 const drained = { phase: 'draining', serving: false, drainAgeMs: 1000 } as const;
 const kinds = (steps: readonly InstanceStep[]) =>
@@ -152,6 +156,40 @@ describe('unhealthy', () => {
     const booting = instance('new', { serving: false, phase: 'starting', startAgeMs: 100 });
     assert.deepEqual(kinds(plan([...two, instance('sick', sick), booting])), []);
     assert.deepEqual(kinds(plan([...two, instance('sick', sick), instance('new')])), ['stop sick']);
+  });
+  test('one that still has traffic stays in it until another serves in its place', () => {
+    const others = [instance('a'), instance('b')];
+    const patient = instance('sick', { health: 'unhealthy' });
+    assert.deepEqual(
+      plan([...others, patient]).map(({ kind, reason }) => [kind, reason]),
+      [['create', 'sick is replaced: its health check in Docker says unhealthy']],
+    );
+    const booting = instance('new', { serving: false, phase: 'starting', startAgeMs: 100 });
+    assert.deepEqual(kinds(plan([...others, patient, booting])), []);
+    const notYours = { minAvailable: 3, orderVictims: sickFirst };
+    assert.deepEqual(kinds(plan([...others, patient, instance('new')], notYours)), ['drain sick']);
+  });
+  test('one that was taken out of traffic for it does not come back, not even as a spare', () => {
+    const drainedSick = instance('first', { ...drained, health: 'unhealthy', sessions: 4 });
+    const patient = instance('second', { health: 'unhealthy' });
+    const fit = ['a', 'b', 'c'].map((id) => instance(id));
+    assert.deepEqual(kinds(plan([...fit, patient, drainedSick], { wanted: 4 })), ['create']);
+    const idle = { ...drainedSick, sessions: 0 };
+    assert.deepEqual(kinds(plan([...fit, idle, instance('well', drained)], { warm: 1 })), [
+      'park well',
+      'stop first',
+    ]);
+  });
+  test('a protected one is not replaced, and no healthy one goes in its place', () => {
+    const patient = instance('sick', { health: 'unhealthy', protected: true });
+    const steps = plan([instance('a'), instance('b'), patient]);
+    assert.deepEqual(kinds(steps), ['hold']);
+    assert.match(steps[0]?.reason ?? '', /sick is not replaced, since it is protected/);
+  });
+  test('one that ran out of memory is started again, and that is told', () => {
+    const ended = instance('hungry', { state: 'exited', serving: false, outOfMemory: true });
+    const [step] = plan([instance('a'), ended], { wanted: 2 });
+    assert.deepEqual([step?.kind, step?.reason], ['start', 'it ran out of memory; 2 wanted']);
   });
   test('all at once is not their fault', () => {
     assert.deepEqual(kinds(plan(['a', 'b', 'c'].map((id) => instance(id, sick)))), ['hold']);

@@ -50,6 +50,7 @@ function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInsta
     drainAgeMs: null,
     protected: false,
     madeSpare: false,
+    outOfMemory: false,
     clone: false,
     byOperator: false,
     ...over,

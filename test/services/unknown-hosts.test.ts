@@ -29,6 +29,7 @@ function instance(id: string, host: string, over: Partial<ServiceInstance> = {})
     drainAgeMs: null,
     protected: false,
     madeSpare: false,
+    outOfMemory: false,
     clone: true,
     byOperator: false,
     ...over,
