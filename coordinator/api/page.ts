@@ -8,15 +8,17 @@ export function compareKeys(a: string, b: string): number {
   return collator.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
-/** The items after `cursor`, at most `limit`, by key. */
+/** The items after `cursor`, at most `limit`, by key; `backwards`: from the last key on. */
 export function pageItems<T>(
   items: readonly T[],
   key: (item: T) => string,
   cursor: string | undefined,
   limit: number,
+  backwards = false,
 ): { items: T[]; next?: string } {
-  const sorted = items.map((item) => ({ item, key: key(item) })).sort((a, b) => compareKeys(a.key, b.key));
-  const start = cursor === undefined ? 0 : sorted.findIndex((entry) => compareKeys(entry.key, cursor) > 0);
+  const compare = (a: string, b: string) => (backwards ? compareKeys(b, a) : compareKeys(a, b));
+  const sorted = items.map((item) => ({ item, key: key(item) })).sort((a, b) => compare(a.key, b.key));
+  const start = cursor === undefined ? 0 : sorted.findIndex((entry) => compare(entry.key, cursor) > 0);
   const page = start < 0 ? [] : sorted.slice(start, start + limit);
   const last = page.at(-1);
   const more = last !== undefined && start + limit < sorted.length;

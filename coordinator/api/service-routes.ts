@@ -228,6 +228,8 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
       ({ record: { service: of }, at }) => `${of} ${at}`,
       cursor,
       limit,
+      // Those of one service: the newest first.
+      name !== undefined,
     );
     return c.json({ items: items.map(viewDecision), ...rest }, 200);
 
