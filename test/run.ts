@@ -2,8 +2,8 @@
 // counts. The exit code is 0 only when the build, the check and every test succeeded.
 //
 // Rows of files run beside each other, one file at a time each: the suites on the whole system (`faults/`, `quickstart`),
-// those that scale containers (`acting/`), what else uses a Docker Engine, and all others. Most tests wait more than they
-// compute.
+// those that scale containers (`acting/`) on the shared Docker Engine, what else uses Docker (also `acting/` on engines of
+// its own), and all others. Most tests wait more than they compute.
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -46,7 +46,8 @@ if (withDocker.length > 0) {
 
 const outcome: Outcome = { failed: 0, files: [] };
 const isWhole = (file: string) => /^test\/(?:faults\/|quickstart|haproxy-configs)/.test(file);
-const isActing = (file: string) => file.startsWith('test/acting/');
+const isActing = (file: string) =>
+  file.startsWith('test/acting/') && imports.get(file)?.has('test/docker/daemon.ts') !== true;
 const groups = [
   { name: 'others', files: others, concurrency: 1 },
   { name: 'Docker', files: withDocker.filter((file) => !isWhole(file) && !isActing(file)), concurrency: 1 },
