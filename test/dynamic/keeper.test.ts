@@ -90,6 +90,13 @@ function testsOf(version: HaproxyVersion): void {
       keeper.haproxys().map(({ slots, free, ready }) => [slots, free, ready]),
       [[2, 0, 1]],
     );
+  });
+
+  // Without agents, which delete such servers as well.
+  test('what was given back is deleted, and the audit says so', async () => {
+    await using fleet = await start();
+    fleet.keep();
+    await only(fleet).cli('add server app/node-10.1.2.3:80 127.0.0.1:1 disabled');
     await until(async () => (await rowOf(fleet, 'node-10.1.2.3:80')) === undefined, {
       what: 'it is deleted',
     });
