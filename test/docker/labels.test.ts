@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { isSafeName } from '../../shared/haproxy/commands.ts';
-import { describeLabelProblem, labels, readLabels, writeLabels } from '../../shared/labels.ts';
+import { describeLabelProblem, labels, olderLabels, readLabels, writeLabels } from '../../shared/labels.ts';
 
 const problemsOf = (found: Record<string, string>) =>
   readLabels(found).problems.map(({ label, message }) => `${label} ${message}`);
@@ -173,4 +174,15 @@ describe('labels', () => {
       { numRuns: 500 },
     );
   });
+});
+
+it('every label and each of its older names is in docs/services.md', () => {
+  const page = readFileSync(new URL('../../docs/services.md', import.meta.url), 'utf8');
+  const names = [...Object.values(labels), ...Object.values(olderLabels).flat()];
+  // `x_instance` is said as "also …_instance".
+  const written = names.filter((name) => !/_instance$/.test(name));
+  assert.deepEqual(
+    written.filter((name) => !page.includes(`\`${name}\``)),
+    [],
+  );
 });
