@@ -3,7 +3,7 @@
 import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import { appEnvironment } from './config.ts';
-import type { Mooring } from './mooring.ts';
+import type { HaproxyLink } from './haproxy-link.ts';
 import type { TimelineEntry } from './timeline.ts';
 
 export interface LeaveContext {
@@ -14,29 +14,29 @@ export interface LeaveContext {
 
 /** Drains all; one that is away does not hold up the others, and all are done by `until` or when `skip` aborts. */
 export async function drainAll(
-  moorings: readonly Mooring[],
+  links: readonly HaproxyLink[],
   until: number,
   skip: AbortSignal,
   context: LeaveContext,
 ): Promise<void> {
   const left = Math.max(0, Math.ceil(until - context.clock.monotonic()));
   const signal = AbortSignal.any([skip, AbortSignal.timeout(left)]);
-  await Promise.all(moorings.map((mooring) => drainOne(mooring, left, skip, signal, context)));
+  await Promise.all(links.map((link) => drainOne(link, left, skip, signal, context)));
 }
 
 async function drainOne(
-  mooring: Mooring,
+  link: HaproxyLink,
   left: number,
   skip: AbortSignal,
   signal: AbortSignal,
   { log, record }: LeaveContext,
 ): Promise<void> {
-  const result = await mooring.drained(left, signal);
+  const result = await link.drained(left, signal);
   if (result.outcome === 'no-slot') return;
   const { sessions } = result;
   const ms = Math.round(result.ms);
   const outcome = skip.aborted ? 'skipped' : result.outcome;
-  const { haproxy, backend, slot } = mooring.report();
+  const { haproxy, backend, slot } = link.report();
   const place = { haproxy, ...(backend === undefined || slot === undefined ? {} : { backend, slot }) };
   const reason = `${outcome} after ${ms} ms${sessions === 0 ? '' : `, with ${sessions} sessions left`}`;
   log.info({ event: 'slot.drained', ...place, outcome, ms, sessions }, `slot drained: ${reason}`);

@@ -9,7 +9,7 @@ import { exitCodes } from './exit-codes.ts';
 import { type Identity, readIdentity } from './identity.ts';
 import { listenToSignals } from './listen-to-signals.ts';
 import { createLog } from './log.ts';
-import type { Berth } from './parent.ts';
+import type { Attachment } from './parent.ts';
 
 async function main(): Promise<number> {
   const invocation = parseArguments(process.argv.slice(2));
@@ -83,15 +83,15 @@ async function wrap(
   const clock = systemClock;
   const { Parent } = await import('./parent.ts');
   const { prepareApp } = await import('./prepare-app.ts');
-  const makeBerth = async (onGiveUp: (reason: string) => void): Promise<Berth> => {
+  const makeAttachment = async (onGiveUp: (reason: string) => void): Promise<Attachment> => {
     if (config.app.onAgentExit === 'keep') {
-      const { GuardedBerth } = await import('./guarded-berth.ts');
-      return new GuardedBerth({ log, clock, onGiveUp });
+      const { GuardedAttachment } = await import('./guarded-attachment.ts');
+      return new GuardedAttachment({ log, clock, onGiveUp });
     }
-    const { Berthing } = await import('./berthing.ts');
-    return new Berthing(config, identity, { log, clock, onGiveUp });
+    const { HaproxyAttachment } = await import('./haproxy-attachment.ts');
+    return new HaproxyAttachment(config, identity, { log, clock, onGiveUp });
   };
-  const parent = new Parent(config.stop, { log, clock, makeBerth });
+  const parent = new Parent(config.stop, { log, clock, makeAttachment });
   listenToSignals((signal) => parent.receive(signal));
   const { start, advice } = prepareApp(app, config.app);
   for (const line of advice) log.warn({ event: 'surroundings.doubted' }, line);

@@ -14,7 +14,7 @@ import { planStop, type StopBudget } from './stop-budget.ts';
 import { isAtTerminal } from './surroundings.ts';
 
 /** The half that deals with HAProxy, as the parent sees it. */
-export interface Berth {
+export interface Attachment {
   start(): void;
   note(event: string, reason: string): void;
   /** Out of traffic, at most until the budget's times or until `skip` aborts. */
@@ -27,7 +27,7 @@ export interface ParentHooks {
   log: Log;
   clock: Clock;
   /** Makes the other half, once the app runs. */
-  makeBerth(onGiveUp: (reason: string) => void): Promise<Berth>;
+  makeAttachment(onGiveUp: (reason: string) => void): Promise<Attachment>;
 }
 
 /** How long an app that a probe has given up may take to get out of traffic. */
@@ -40,7 +40,7 @@ export class Parent {
   readonly #ended = new AbortController();
   readonly #early: NodeJS.Signals[] = [];
   #app: AppProcess | undefined;
-  #berth: Berth | undefined;
+  #attachment: Attachment | undefined;
   #stopping: NodeJS.Signals | undefined;
   #signalled = false;
   #givenUp = false;
@@ -67,8 +67,8 @@ export class Parent {
       this.#ended.abort();
       return exit;
     });
-    this.#berth = await this.#hooks.makeBerth((reason) => this.#giveUp(reason));
-    this.#berth.start();
+    this.#attachment = await this.#hooks.makeAttachment((reason) => this.#giveUp(reason));
+    this.#attachment.start();
     for (const signal of this.#early.splice(0)) this.receive(signal);
     return this.#finish(await exited);
   }
@@ -76,7 +76,7 @@ export class Parent {
   /** What to do with a signal that was sent to the agent. */
   receive(signal: NodeJS.Signals): void {
     const app = this.#app;
-    if (app === undefined || this.#berth === undefined) {
+    if (app === undefined || this.#attachment === undefined) {
       this.#early.push(signal);
       return;
     }
@@ -90,20 +90,20 @@ export class Parent {
     const waiting = this.#stopping !== undefined;
     this.#stopping = signal;
     if (waiting) this.#skip.abort();
-    else void this.#stop(this.#berth, app, `${signal} received`, this.#stopSettings);
+    else void this.#stop(this.#attachment, app, `${signal} received`, this.#stopSettings);
   }
 
   #giveUp(reason: string): void {
     this.#givenUp = true;
-    if (this.#app === undefined || this.#berth === undefined || this.#stopping !== undefined) return;
+    if (this.#app === undefined || this.#attachment === undefined || this.#stopping !== undefined) return;
     this.#stopping = 'SIGTERM';
     const { drainTimeout, stopTimeout } = this.#stopSettings;
     const settings = { drainTimeout: Math.min(drainTimeout, givenUpDrainMs), stopTimeout };
-    void this.#stop(this.#berth, this.#app, reason, settings);
+    void this.#stop(this.#attachment, this.#app, reason, settings);
   }
 
   async #stop(
-    berth: Berth,
+    attachment: Attachment,
     app: AppProcess,
     reason: string,
     settings: { drainTimeout: number; stopTimeout: number },
@@ -113,7 +113,7 @@ export class Parent {
     const budget = planStop(began, settings);
     log.info({ event: 'agent.stopping', reason }, `stopping: ${reason}`);
     const enough = AbortSignal.any([this.#skip.signal, this.#ended.signal]);
-    await this.#guard(berth.leave(reason, budget, enough));
+    await this.#guard(attachment.leave(reason, budget, enough));
     if (this.#ended.signal.aborted) return;
     this.#signalled = true;
     const signal = this.#stopping ?? 'SIGTERM';
@@ -123,13 +123,13 @@ export class Parent {
       { event: 'app.stopping', signal, ms: after },
       `${signal} to the app, ${after} ms after the stop began`,
     );
-    berth.note('app.stopping', `${signal} after ${after} ms`);
+    attachment.note('app.stopping', `${signal} after ${after} ms`);
     app.send(signal);
     await clock.sleep(Math.max(0, budget.killAt(sentAt) - sentAt), this.#ended.signal);
     if (this.#ended.signal.aborted) return;
     const grace = Math.round(clock.monotonic() - sentAt);
     log.warn({ event: 'app.killed', ms: grace }, `the app did not end within ${grace} ms of ${signal}`);
-    berth.note('app.killed', `${grace} ms after ${signal}`);
+    attachment.note('app.killed', `${grace} ms after ${signal}`);
     app.send('SIGKILL');
   }
 
@@ -138,8 +138,8 @@ export class Parent {
     const how = exit.kind === 'code' ? `exit code ${exit.code}` : `death by ${exit.signal}`;
     log.info({ event: 'app.exited', ...exit }, `the app ended: ${how}`);
     const began = clock.monotonic();
-    this.#berth?.note('app.exited', how);
-    if (this.#berth !== undefined) await this.#guard(this.#berth.end(`the app ended: ${how}`));
+    this.#attachment?.note('app.exited', how);
+    if (this.#attachment !== undefined) await this.#guard(this.#attachment.end(`the app ended: ${how}`));
     const code = exitCodeOf(exit);
     const final = this.#givenUp && code === 0 ? exitCodes.givenUp : code;
     const ms = Math.round(clock.monotonic() - began);

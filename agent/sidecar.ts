@@ -3,9 +3,9 @@
 import type { Clock } from '../shared/clock.ts';
 import { formatDuration } from '../shared/duration.ts';
 import type { Log } from '../shared/log.ts';
-import { Berthing } from './berthing.ts';
 import type { Config } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
+import { HaproxyAttachment } from './haproxy-attachment.ts';
 import type { Identity } from './identity.ts';
 import { meaningOf } from './signals.ts';
 import { planStop } from './stop-budget.ts';
@@ -13,7 +13,7 @@ import { planStop } from './stop-budget.ts';
 export class Sidecar {
   readonly #config: Config;
   readonly #hooks: { log: Log; clock: Clock };
-  readonly #berthing: Berthing;
+  readonly #attachment: HaproxyAttachment;
   readonly #skip = new AbortController();
   readonly #left: Promise<number>;
   #resolveLeft: (code: number) => void = () => undefined;
@@ -30,7 +30,7 @@ export class Sidecar {
     this.#left = new Promise((resolve) => {
       this.#resolveLeft = resolve;
     });
-    this.#berthing = new Berthing(config, identity, {
+    this.#attachment = new HaproxyAttachment(config, identity, {
       ...hooks,
       onGiveUp: (reason) => void this.#leave(reason, exitCodes.givenUp),
       onAnswering: (answering) => {
@@ -42,7 +42,7 @@ export class Sidecar {
 
   /** Runs until it has left; the exit code. */
   run(): Promise<number> {
-    this.#berthing.start();
+    this.#attachment.start();
     return this.#left;
   }
 
@@ -72,8 +72,8 @@ export class Sidecar {
     clearTimeout(this.#goneTimer);
     const { log, clock } = this.#hooks;
     log.info({ event: 'agent.stopping', reason }, `stopping: ${reason}`);
-    await this.#berthing.leave(reason, planStop(clock.monotonic(), this.#config.stop), this.#skip.signal);
-    await this.#berthing.end(reason);
+    await this.#attachment.leave(reason, planStop(clock.monotonic(), this.#config.stop), this.#skip.signal);
+    await this.#attachment.end(reason);
     log.info({ event: 'agent.stopped', code }, `the slot is given back: ${reason}`);
     this.#resolveLeft(code);
   }

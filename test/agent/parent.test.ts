@@ -1,28 +1,28 @@
 // The parent with a double for the half that deals with HAProxy: what it does when that half has a fault.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Berth, Parent } from '../../agent/parent.ts';
+import { type Attachment, Parent } from '../../agent/parent.ts';
 import { systemClock } from '../../shared/clock.ts';
 
 const quiet = () => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
 const start = { command: 'sleep', file: 'sleep', args: ['60'], env: {}, group: false };
 
-function parentOf(berth: Partial<Berth>, onBerth: (parent: Parent) => void) {
-  const whole: Berth = {
+function parentOf(attachment: Partial<Attachment>, onAttached: (parent: Parent) => void) {
+  const whole: Attachment = {
     start: quiet,
     note: quiet,
     leave: async () => undefined,
     end: async () => undefined,
-    ...berth,
+    ...attachment,
   };
   const parent: Parent = new Parent(
     { drainTimeout: 60_000, stopTimeout: 5000 },
     {
       log,
       clock: systemClock,
-      makeBerth: async () => {
-        setImmediate(() => onBerth(parent));
+      makeAttachment: async () => {
+        setImmediate(() => onAttached(parent));
         return whole;
       },
     },
@@ -39,7 +39,7 @@ test('a fault while leaving keeps neither the signal from the app nor the exit c
 });
 
 test('a second signal ends the waiting for a leave that hangs', async () => {
-  const leave: Berth['leave'] = (_reason, _budget, skip) =>
+  const leave: Attachment['leave'] = (_reason, _budget, skip) =>
     new Promise((resolve) => skip.addEventListener('abort', () => resolve(), { once: true }));
   const parent = parentOf({ leave }, (it) => {
     it.receive('SIGTERM');

@@ -1,4 +1,4 @@
-// Everything that is not parenthood: the moorings at each HAProxy, the probes, the heartbeat. The app's parent (or the
+// Everything that is not parenthood: the link to each HAProxy, the probes, the heartbeat. The app's parent (or the
 // sidecar) tells it when to leave and when the end has come; it tells when the app should be ended.
 import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
@@ -6,21 +6,21 @@ import type { Phase } from '../shared/protocol.ts';
 import { AppMetrics } from './app-metrics.ts';
 import { readOwnCgroup } from './cgroup.ts';
 import type { Config } from './config.ts';
+import { HaproxyLink } from './haproxy-link.ts';
+import { HaproxyLinks } from './haproxy-links.ts';
 import { serveHealth } from './health.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { formatHello } from './hello.ts';
 import type { Identity } from './identity.ts';
 import { drainAll, runPreStop } from './leave.ts';
 import { localAddress } from './local-address.ts';
-import { Mooring } from './mooring.ts';
-import { Moorings } from './moorings.ts';
 import type { ProbeTarget } from './probe-attempt.ts';
 import { Prober } from './prober.ts';
 import type { StopBudget } from './stop-budget.ts';
 import { Timeline, type TimelineEntry } from './timeline.ts';
 import { decidePhase, type Situation } from './wanted.ts';
 
-export interface BerthingHooks {
+export interface HaproxyAttachmentHooks {
   log: Log;
   clock: Clock;
   /** The startup or the liveness probe has failed for good: the app is to be ended. Called once. */
@@ -33,13 +33,13 @@ export interface BerthingHooks {
 const releaseMs = 1500;
 const toldHoldsMs = 30_000;
 
-export class Berthing {
+export class HaproxyAttachment {
   readonly #config: Config;
   readonly #identity: Identity;
-  readonly #hooks: BerthingHooks;
+  readonly #hooks: HaproxyAttachmentHooks;
   readonly #timeline: Timeline;
   readonly #abort = new AbortController();
-  readonly #moorings: Moorings;
+  readonly #links: HaproxyLinks;
   readonly #startup: Prober | undefined;
   readonly #live: Prober | undefined;
   readonly #metrics: AppMetrics;
@@ -49,7 +49,7 @@ export class Berthing {
   #answering = false;
   #gaveUp = false;
 
-  constructor(config: Config, identity: Identity, hooks: BerthingHooks) {
+  constructor(config: Config, identity: Identity, hooks: HaproxyAttachmentHooks) {
     const { log, clock } = hooks;
     this.#config = config;
     this.#identity = identity;
@@ -58,12 +58,12 @@ export class Berthing {
     this.#startup = this.#makeProber(config.startup, 'startup');
     this.#live = this.#makeProber(config.live, 'liveness');
     this.#situation.started = this.#startup === undefined;
-    this.#moorings = new Moorings(config.endpoints, {
+    this.#links = new HaproxyLinks(config.endpoints, {
       log,
       clock,
       lookup: lookUp,
-      moor: (endpoint, signal) =>
-        new Mooring(
+      connect: (endpoint, signal) =>
+        new HaproxyLink(
           endpoint,
           config,
           identity.id,
@@ -89,7 +89,7 @@ export class Berthing {
   /** Begins; returns at once. */
   start(): void {
     const { signal } = this.#abort;
-    void this.#moorings.run(signal);
+    void this.#links.run(signal);
     serveHealth(this.#config.app.port, () => this.#status(), this.#hooks.log, signal);
     void this.#heartbeat?.run(signal);
     if (this.#heartbeat !== undefined) void this.#metrics.run(signal);
@@ -108,7 +108,7 @@ export class Berthing {
     this.#update();
     const { log, clock } = this.#hooks;
     const context = { log, clock, record: (event: TimelineEntry) => this.#record(event) };
-    await drainAll(this.#moorings.all, budget.drainUntil, skip, context);
+    await drainAll(this.#links.all, budget.drainUntil, skip, context);
     const { preStop } = this.#config.stop;
     if (preStop !== undefined && !skip.aborted) await runPreStop(preStop, budget.hookUntil, skip, context);
   }
@@ -120,7 +120,7 @@ export class Berthing {
     const { log, clock } = this.#hooks;
     const began = clock.monotonic();
     const late = new AbortController();
-    const released = Promise.all(this.#moorings.all.map((mooring) => mooring.end(reason))).then(() => true);
+    const released = Promise.all(this.#links.all.map((link) => link.end(reason))).then(() => true);
     const inTime = await Promise.race([released, clock.sleep(releaseMs, late.signal).then(() => false)]);
     late.abort();
     const ms = Math.round(clock.monotonic() - began);
@@ -130,7 +130,7 @@ export class Berthing {
   }
 
   get #target(): ProbeTarget {
-    return this.#moorings.all[0]?.target ?? { address: localAddress(), port: this.#config.app.port };
+    return this.#links.all[0]?.target ?? { address: localAddress(), port: this.#config.app.port };
   }
 
   #makeProber(settings: Config['startup'], what: 'startup' | 'liveness'): Prober | undefined {
@@ -173,13 +173,13 @@ export class Berthing {
         clock: this.#hooks.clock,
         compose: () => ({
           phase: this.#phase,
-          registrations: this.#moorings.all.map((mooring) => mooring.report()),
+          registrations: this.#links.all.map((link) => link.report()),
           metrics: this.#metrics.snapshot(),
           events: this.#timeline.take(),
           ...(service === undefined ? {} : { service }),
         }),
         onAttended: (attended) => {
-          for (const mooring of this.#moorings.all) mooring.registration.attended = attended;
+          for (const link of this.#links.all) link.registration.attended = attended;
         },
         onTold: (reason) => {
           if (reason !== undefined) this.note('agent.told', reason);
@@ -197,9 +197,9 @@ export class Berthing {
 
   /** Computes what should be from the whole situation, and hands it on. */
   #update(): void {
-    const moorings = this.#moorings.all;
-    for (const mooring of moorings) mooring.apply(this.#situation);
-    const readiness = moorings.map((mooring) => mooring.readiness);
+    const links = this.#links.all;
+    for (const link of links) link.apply(this.#situation);
+    const readiness = links.map((link) => link.readiness);
     const phase = decidePhase(this.#situation, readiness);
     const answering = this.#situation.started && readiness.some((state) => state.verdict === 'ok');
     if (answering !== this.#answering) {
@@ -220,8 +220,8 @@ export class Berthing {
   }
 
   #status(): { answering: boolean; phase: Phase; slots: string[] } {
-    const slots = this.#moorings.all.map((mooring) => {
-      const { haproxy, backend, slot, state, error } = mooring.report();
+    const slots = this.#links.all.map((link) => {
+      const { haproxy, backend, slot, state, error } = link.report();
       return slot === undefined
         ? `${haproxy}: ${error ?? 'no slot'}`
         : `${haproxy}: ${backend}/${slot} ${state}`;

@@ -9,13 +9,13 @@ import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import { exitCodes } from './exit-codes.ts';
 import { ownCommand } from './own-command.ts';
-import type { Berth } from './parent.ts';
+import type { Attachment } from './parent.ts';
 import type { StopBudget } from './stop-budget.ts';
 
 const endMs = 2500;
 const againMs = { first: 100, most: 5000 };
 
-export class GuardedBerth implements Berth {
+export class GuardedAttachment implements Attachment {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #onGiveUp: (reason: string) => void;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readConfig } from '../../agent/config.ts';
-import { Mooring } from '../../agent/mooring.ts';
-import { Moorings } from '../../agent/moorings.ts';
+import { HaproxyLink } from '../../agent/haproxy-link.ts';
+import { HaproxyLinks } from '../../agent/haproxy-links.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { startApp } from '../bench/app.ts';
 import { freePort, until } from '../bench/wait.ts';
@@ -35,7 +35,7 @@ test('a name with several addresses is several HAProxys; new ones are joined, a 
   const ending = new AbortController();
   t.after(() => ending.abort());
   const situation = { started: true, leaving: undefined, told: undefined };
-  const moorings: Moorings = new Moorings(config.endpoints, {
+  const links: HaproxyLinks = new HaproxyLinks(config.endpoints, {
     log,
     clock: systemClock,
     lookup: async () => {
@@ -43,8 +43,8 @@ test('a name with several addresses is several HAProxys; new ones are joined, a 
       if (answer === undefined) throw new Error('ENOTFOUND');
       return answer;
     },
-    moor: (endpoint, signal) =>
-      new Mooring(
+    connect: (endpoint, signal) =>
+      new HaproxyLink(
         endpoint,
         config,
         'test',
@@ -54,12 +54,12 @@ test('a name with several addresses is several HAProxys; new ones are joined, a 
     onChange: apply,
   });
   function apply() {
-    for (const mooring of moorings.all) mooring.apply(situation);
+    for (const link of links.all) link.apply(situation);
   }
-  const running = moorings.run(ending.signal);
+  const running = links.run(ending.signal);
   await untilSlot(first, app.port, 'ready');
   await untilSlot(second, app.port, 'ready');
-  assert.deepEqual(moorings.all.map((mooring) => mooring.report().haproxy).toSorted(), [
+  assert.deepEqual(links.all.map((link) => link.report().haproxy).toSorted(), [
     `127.0.0.2:${port}`,
     `127.0.0.3:${port}`,
   ]);
@@ -69,15 +69,15 @@ test('a name with several addresses is several HAProxys; new ones are joined, a 
   const seen = lookups;
   await second.kill();
   await until(() => lookups > seen, { what: 'another lookup' });
-  assert.equal(moorings.all.length, 2);
+  assert.equal(links.all.length, 2);
   assert.equal((await heldSlots(first)).size, 1);
 
   // The name stands for one other HAProxy now.
   await using third = await startAt('127.0.0.1', port);
   answer = ['127.0.0.1'];
   await untilSlot(third, app.port, 'ready');
-  await until(() => moorings.all.length === 1, { what: 'the old ones are left' });
-  assert.equal(moorings.all[0]?.report().haproxy, `localhost:${port}`);
+  await until(() => links.all.length === 1, { what: 'the old ones are left' });
+  assert.equal(links.all[0]?.report().haproxy, `localhost:${port}`);
   ending.abort();
   await running;
 });

@@ -19,7 +19,7 @@ import { decideWanted, type Situation } from './wanted.ts';
 const hintEveryMs = 500;
 const contactMs = 100;
 
-export interface MooringHooks {
+export interface HaproxyLinkHooks {
   log: Log;
   clock: Clock;
   /** Readiness, the address, the slot or its state has changed. */
@@ -27,17 +27,23 @@ export interface MooringHooks {
   onEvent(event: TimelineEntry): void;
 }
 
-export class Mooring {
+export class HaproxyLink {
   readonly registration: Registration;
   readonly #prober: Prober;
-  readonly #hooks: MooringHooks;
+  readonly #hooks: HaproxyLinkHooks;
   readonly #signal: AbortSignal;
   readonly #contact = new Wakeup();
   readonly #running: Promise<unknown>;
   /** When to look again for an app that listens on loopback only; undefined once that was said. */
   #hintAt: number | undefined;
 
-  constructor(endpoint: Endpoint, config: Config, agentId: string, hooks: MooringHooks, signal: AbortSignal) {
+  constructor(
+    endpoint: Endpoint,
+    config: Config,
+    agentId: string,
+    hooks: HaproxyLinkHooks,
+    signal: AbortSignal,
+  ) {
     this.#hooks = hooks;
     this.#signal = signal;
     this.#hintAt = hooks.clock.monotonic() + hintEveryMs;
