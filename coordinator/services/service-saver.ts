@@ -72,7 +72,7 @@ export class ServiceSaver {
 async function loadServices(db: Kysely<Tables>, log: Log): Promise<ServiceState[]> {
   const rows = await db.selectFrom('services').selectAll().execute();
   return rows.flatMap(({ service, state }) => {
-    const parsed = serviceStateSchema.safeParse(JSON.parse(state));
+    const parsed = serviceStateSchema.safeParse(parseJson(state));
     if (parsed.success) return [parsed.data];
     log.error(
       { event: 'service.unreadable', service },
@@ -80,6 +80,15 @@ async function loadServices(db: Kysely<Tables>, log: Log): Promise<ServiceState[
     );
     return [];
   });
+}
+
+/** Undefined, which no state is, for what is no JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 async function saveServices(
