@@ -114,7 +114,7 @@ export class PolicySet {
     }
   }
 
-  /** Admits and stores a policy. @throws BerthError `policy.invalid` with every fault, `database.unavailable` */
+  /** Admits and stores a policy; undefined: it is in force nowhere. @throws BerthError `policy.invalid` with every fault, `database.unavailable` */
   async put(document: unknown, by: string): Promise<EffectivePolicy | undefined> {
     const { admitted, errors } = admitPolicy(document, 'request');
     const [policy] = admitted;
@@ -143,7 +143,8 @@ export class PolicySet {
     });
     await this.#readDatabase();
     await this.refresh();
-    return this.of(service);
+    // Not `of(service)`: a label may give that service another policy, or this one to another service.
+    return this.effective().find((each) => each.policy.name === name);
   }
 
   /** Returns whether there was one. @throws BerthError `database.unavailable` */
