@@ -4,7 +4,7 @@ import { phaseSchema } from '../../shared/protocol.ts';
 import type { AgentRecord } from '../agents/agent-record.ts';
 import { pageItems } from './page.ts';
 import { ok, problems } from './responses.ts';
-import { agentSchema, cursorQuery, limitQuery, pageOf } from './schemas.ts';
+import { agentSchema, bySchema, cursorQuery, limitQuery, pageOf } from './schemas.ts';
 import type { ServiceRoutesContext } from './service-routes.ts';
 import { viewAgent } from './views.ts';
 
@@ -54,6 +54,7 @@ const drain = createRoute({
           schema: z.object({
             drain: z.boolean().default(true).openapi({ description: 'false: come back' }),
             reason: z.string().min(1).max(1000),
+            by: bySchema,
           }),
         },
       },
@@ -86,7 +87,7 @@ export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): vo
   app.openapi(agent, (c) => c.json(viewAgent(find(c.req.valid('param').id), clock.monotonic()), 200));
   app.openapi(drain, async (c) => {
     const record = find(c.req.valid('param').id);
-    const { drain: leave, reason } = c.req.valid('json');
+    const { drain: leave, reason, by } = c.req.valid('json');
     const { id: agentId, service, container, hostname: host } = record;
     const told = acting.agents.attends(record.id) || registry.drain(record.id, leave, reason);
     // One that an operator has drained and then stopped has no session, and must be given back all the same.
@@ -102,7 +103,7 @@ export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): vo
     const event = leave ? 'agent.drain-requested' : 'agent.return-requested';
     audit.record({
       event,
-      actor: 'operator',
+      actor: by,
       reason,
       outcome: 'ok',
       agent: agentId,

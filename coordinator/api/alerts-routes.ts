@@ -14,7 +14,7 @@ import { receiveAlerts } from '../alerts/receive-alerts.ts';
 import { signatureHeader, verifySignature } from '../alerts/signature.ts';
 import { type Silence, silenceMatchSchema } from '../alerts/silence.ts';
 import { ok, problems } from './responses.ts';
-import { cursorQuery, limitQuery, pageOf } from './schemas.ts';
+import { bySchema, cursorQuery, limitQuery, pageOf, spanSchema } from './schemas.ts';
 
 export interface AlertRoutesContext {
   inbox: AlertInbox;
@@ -178,18 +178,7 @@ const silence = createRoute({
                 dialect: z.enum(dialects).optional(),
               })
               .openapi({ description: 'Each must match; a `*` at the end matches any rest' }),
-            for: z
-              .string()
-              .transform((text, context) => {
-                const ms = parseDuration(text);
-                if (ms !== undefined && ms > 0) return ms;
-                context.addIssue({
-                  code: 'custom',
-                  message: `${JSON.stringify(text)} is not a duration: write 2h`,
-                });
-                return z.NEVER;
-              })
-              .openapi({ type: 'string', example: '2h' }),
+            for: spanSchema,
             by: z.string().min(1).max(253),
             why: z.string().min(1).max(1000),
           }),
@@ -213,7 +202,7 @@ const unsilence = createRoute({
         .max(64)
         .openapi({ param: { name: 'id', in: 'path' } }),
     }),
-    query: z.object({ by: z.string().min(1).max(253).default('operator') }),
+    query: z.object({ by: bySchema }),
   },
   responses: { 204: { description: 'It is over' }, ...problems(400, 404) },
 });
@@ -247,10 +236,10 @@ export function alertRoutes(app: OpenAPIHono, context: AlertRoutesContext): void
   });
   app.openapi(silences, (c) => c.json({ items: inbox.silences().map(viewSilence) }, 200));
   app.openapi(silence, async (c) => {
-    const { match, for: ms, by, why } = c.req.valid('json');
+    const { match, for: time, by, why } = c.req.valid('json');
     const set = await inbox.silence({
       match: silenceMatchSchema.parse(match),
-      until: clock.wall() + ms,
+      until: clock.wall() + (parseDuration(time) ?? 0),
       by,
       why,
     });

@@ -5,7 +5,7 @@ import { policySchema } from '../policy/policy-schema.ts';
 import type { EffectivePolicy } from '../policy/resolve-policies.ts';
 import { pageItems } from './page.ts';
 import { ok, problems } from './responses.ts';
-import { cursorQuery, limitQuery, pageOf } from './schemas.ts';
+import { bySchema, cursorQuery, limitQuery, pageOf } from './schemas.ts';
 import type { ServiceRoutesContext } from './service-routes.ts';
 
 const origin = z.enum(['file', 'database', 'label']);
@@ -46,6 +46,7 @@ const put = createRoute({
   tags: ['policies'],
   request: {
     params: z.object({ name: z.string().min(1).max(200) }),
+    query: z.object({ by: bySchema }),
     body: {
       content: {
         'application/json': {
@@ -62,7 +63,7 @@ const remove = createRoute({
   path: '/api/v1/policies/{name}',
   summary: 'Delete a policy of the database',
   tags: ['policies'],
-  request: { params: z.object({ name: z.string().min(1).max(200) }) },
+  request: { params: z.object({ name: z.string().min(1).max(200) }), query: z.object({ by: bySchema }) },
   responses: { 204: { description: 'It is gone' }, ...problems(404, 503) },
 });
 
@@ -102,10 +103,11 @@ export function policyRoutes(app: OpenAPIHono, { scaling, audit }: ServiceRoutes
       );
     }
     const service = policySchema.safeParse(document).data?.service ?? name;
-    const effective = await set.put(document, 'operator');
+    const { by } = c.req.valid('query');
+    const effective = await set.put(document, by);
     audit.record({
       event: 'policy.written',
-      actor: 'operator',
+      actor: by,
       service,
       policy: name,
       reason: 'written over the API',
@@ -125,7 +127,7 @@ export function policyRoutes(app: OpenAPIHono, { scaling, audit }: ServiceRoutes
       throw new BerthError('not-found', `there is no policy ${name} in the database`);
     audit.record({
       event: 'policy.deleted',
-      actor: 'operator',
+      actor: c.req.valid('query').by,
       policy: name,
       reason: 'deleted over the API',
       outcome: 'ok',

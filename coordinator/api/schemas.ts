@@ -1,8 +1,34 @@
 // What the API gives and takes. The OpenAPI document, the types of the routes and the tests' checks come from here.
 import { z } from '@hono/zod-openapi';
+import { parseDuration } from '../../shared/duration.ts';
 import { phaseSchema } from '../../shared/protocol.ts';
 
 const time = z.iso.datetime().openapi({ example: '2026-01-31T12:00:00.000Z' });
+
+const longestSpanMs = 3650 * 86_400_000;
+
+/** How long something that people say holds: a duration, as they wrote it. A time that is out of a calendar's reach is none. */
+export const spanSchema = z
+  .string()
+  .max(40)
+  .superRefine((text, context) => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms > 0 && ms <= longestSpanMs) return;
+    const mend = 'write 30m or 2h, at most 3650d';
+    context.addIssue({
+      code: 'custom',
+      message: `${JSON.stringify(text)} is not a time to hold for: ${mend}`,
+    });
+  })
+  .openapi({ example: '30m' });
+
+/** Who says so, for the audit. */
+export const bySchema = z
+  .string()
+  .min(1)
+  .max(200)
+  .default('operator')
+  .openapi({ description: 'Who says so, for the audit' });
 
 export const problemSchema = z
   .object({

@@ -10,7 +10,7 @@ import { newService, type ServiceState } from '../services/service-state.ts';
 import type { ApiContext } from './api-context.ts';
 import { pageItems } from './page.ts';
 import { ok, problems } from './responses.ts';
-import { cursorQuery, limitQuery, pageOf } from './schemas.ts';
+import { bySchema, cursorQuery, limitQuery, pageOf, spanSchema } from './schemas.ts';
 import { decisionSchema, serviceSchema, viewDecision, viewPlan, viewService } from './service-views.ts';
 
 export interface ServiceRoutesContext extends ApiContext {
@@ -18,13 +18,9 @@ export interface ServiceRoutesContext extends ApiContext {
   scaling: Scaling;
 }
 
-const duration = z
-  .string()
-  .refine((text) => parseDuration(text) !== undefined, 'is not a duration such as 30m or 2h')
-  .openapi({
-    description: 'How long this holds, such as 30m; without it, until it is taken back',
-    example: '30m',
-  });
+const span = spanSchema.openapi({
+  description: 'How long this holds, such as 30m; without it, until it is taken back',
+});
 
 const nameParam = z.object({ name: z.string().min(1).max(253) });
 
@@ -63,8 +59,8 @@ const scale = createRoute({
               .max(10_000)
               .nullable()
               .openapi({ description: 'null: take the word back' }),
-            for: duration.optional(),
-            by: z.string().min(1).max(200).default('operator'),
+            for: span.optional(),
+            by: bySchema,
             dryRun: z
               .boolean()
               .default(false)
@@ -93,8 +89,8 @@ const pause = createRoute({
         'application/json': {
           schema: z.strictObject({
             mode: z.enum(['in', 'out', 'both']).default('both'),
-            for: duration.optional(),
-            by: z.string().min(1).max(200).default('operator'),
+            for: span.optional(),
+            by: bySchema,
           }),
         },
       },
@@ -108,8 +104,8 @@ const resume = createRoute({
   path: '/api/v1/services/{name}/resume',
   summary: 'End a pause, and a number that was set by hand',
   tags: ['services'],
-  request: { params: nameParam },
-  responses: { 200: ok('The service', serviceSchema), ...problems(404) },
+  request: { params: nameParam, query: z.object({ by: bySchema }) },
+  responses: { 200: ok('The service', serviceSchema), ...problems(400, 404) },
 });
 
 const decisions = createRoute({
@@ -141,15 +137,14 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
   const view = (state: ServiceState) => viewService(state, acting, scaling);
   const until = (text: string | undefined) =>
     text === undefined ? null : clock.wall() + (parseDuration(text) ?? 0);
-  const record = (event: string, by: string, name: string, reason: string, to?: number) => {
-    audit.record({
-      event,
-      actor: by,
-      service: name,
-      reason,
-      outcome: 'ok',
-      ...(to === undefined ? {} : { to }),
-    });
+  const record = (
+    event: string,
+    by: string,
+    name: string,
+    reason: string,
+    size?: { from: number; to: number },
+  ) => {
+    audit.record({ event, actor: by, service: name, reason, outcome: 'ok', ...size });
   };
 
   app.openapi(services, (c) => {
@@ -164,7 +159,7 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
   app.openapi(service, (c) => c.json(view(find(c.req.valid('param').name)), 200));
   app.openapi(scale, async (c) => {
     const { name } = c.req.valid('param');
-    const { replicas, for: span, by, dryRun } = c.req.valid('json');
+    const { replicas, for: time, by, dryRun } = c.req.valid('json');
     const state = find(name);
     if (dryRun) {
       const wanted = replicas ?? state.wanted;
@@ -187,7 +182,7 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
         },
       );
     }
-    const end = until(span);
+    const end = until(time);
     // Where neither a policy nor a label says how many, the number itself is changed, and there is nothing to go back to.
     const stays = scaling.policyOf(name) === undefined && !acting.isLabelled(state) && end === null;
     const next = acting.services.change(
@@ -196,16 +191,18 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
         ? { wanted: replicas, wantedBy: by, wantedReason: 'set by hand', override: null }
         : { override: { replicas, until: end, by }, wanted: state.wanted ?? active },
     );
-    record('scale.set', by, name, `set by hand${span === undefined ? '' : ` for ${span}`}`, replicas);
+    const before = state.override?.replicas ?? state.wanted ?? active;
+    const reason = `set by hand${time === undefined ? '' : ` for ${time}`}`;
+    record('scale.set', by, name, reason, { from: before, to: replicas });
     await acting.save();
     return c.json(view(next), 202);
   });
   app.openapi(pause, async (c) => {
     const { name } = c.req.valid('param');
-    const { mode, for: span, by } = c.req.valid('json');
+    const { mode, for: time, by } = c.req.valid('json');
     find(name);
-    const next = acting.services.change(name, { pause: { mode, until: until(span), by } });
-    record('scale.paused', by, name, `${mode}${span === undefined ? '' : ` for ${span}`}`);
+    const next = acting.services.change(name, { pause: { mode, until: until(time), by } });
+    record('scale.paused', by, name, `${mode}${time === undefined ? '' : ` for ${time}`}`);
     await acting.save();
     return c.json(view(next), 200);
   });
@@ -213,7 +210,7 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
     const { name } = c.req.valid('param');
     find(name);
     const next = acting.services.change(name, { pause: null, override: null });
-    record('scale.resumed', 'operator', name, 'pause and override ended');
+    record('scale.resumed', c.req.valid('query').by, name, 'pause and override ended');
     await acting.save();
     return c.json(view(next), 200);
   });
@@ -225,10 +222,10 @@ export function serviceRoutes(app: OpenAPIHono, context: ServiceRoutesContext): 
         : ofService(name);
     const { items, ...rest } = pageItems(
       found,
-      ({ record: { service: of }, at }) => `${of} ${at}`,
+      // The last one of each service changes its time between two pages. Those of one service: the newest first.
+      ({ record: { service: of }, at }) => (name === undefined ? of : String(at)),
       cursor,
       limit,
-      // Those of one service: the newest first.
       name !== undefined,
     );
     return c.json({ items: items.map(viewDecision), ...rest }, 200);

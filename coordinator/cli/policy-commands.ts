@@ -50,6 +50,8 @@ export function addPolicyCommands(context: CommandContext): void {
         });
       writeJson(output, found);
     });
+  const pathOf = (name: string) =>
+    `/api/v1/policies/${encodeURIComponent(name)}?by=${encodeURIComponent(context.user)}`;
   under('put', 'check the policies of a file and write them into the database', 'berth policies put web.yaml')
     .argument('<file>')
     .action(async (file: string, common: Common) => {
@@ -60,20 +62,13 @@ export function addPolicyCommands(context: CommandContext): void {
       const api = context.api(common);
       const stored: Effective[] = [];
       for (const document of documentsOf(text))
-        stored.push(
-          await api.send(
-            'PUT',
-            `/api/v1/policies/${encodeURIComponent(document.name)}`,
-            effectiveSchema,
-            document,
-          ),
-        );
+        stored.push(await api.send('PUT', pathOf(document.name), effectiveSchema, document));
       writeList(output, common.output, stored, columns, 'No policy is in the file.');
     });
   under('delete', 'delete a policy of the database', 'berth policies delete web')
     .argument('<policy>')
     .action(async (name: string, common: Common) => {
-      await context.api(common).send('DELETE', `/api/v1/policies/${encodeURIComponent(name)}`, z.undefined());
+      await context.api(common).send('DELETE', pathOf(name), z.undefined());
       if (common.output === 'json') writeJson(output, { deleted: name });
       else output.write(`${name}: deleted\n`);
     });

@@ -75,7 +75,7 @@ export function addServiceCommands(context: CommandContext): void {
     .addClient('resume', 'end a pause, and a number that was set by hand', 'berth resume web')
     .argument('<service>')
     .action(async (name: string, common: Common) => {
-      const service = await post(context.api(common), name, 'resume');
+      const service = await post(context.api(common), name, `resume?by=${encodeURIComponent(context.user)}`);
       if (common.output === 'json') return writeJson(output, service);
       output.write(`${name}: goes on\n`);
     });
@@ -97,6 +97,7 @@ export function addServiceCommands(context: CommandContext): void {
       const agent = await api.send('POST', `/api/v1/agents/${encodeURIComponent(id)}/drain`, agentSchema, {
         drain: leave,
         reason,
+        by: context.user,
       });
       if (common.output === 'json') return writeJson(output, agent);
       output.write(

@@ -112,6 +112,15 @@ describe('berth services, scale, pause, resume and why', () => {
       [['scale', 'none', '2'], /there is no service none/],
       [['scale', 'app', 'two'], /Give a whole number from 0 on, or `auto`/],
       [['pause', 'app', '--for', 'ever'], /Give a duration such as 90s, 30m or 2h/],
+      [
+        ['pause', 'app', '--for', '99999999999d'],
+        /"99999999999d" is not a time to hold for: .*at most 3650d/,
+      ],
+      [['scale', 'app', '0', '--for', '4000d'], /"4000d" is not a time to hold for/],
+      [
+        ['alerts', 'silence', '--service', 'app', '--for', '100000000d', '--why', 'x'],
+        /"100000000d" is not a time to hold for/,
+      ],
       [['pause', 'app', '--mode', 'up'], /Allowed choices are in, out, both/],
     ] as const) {
       const { code, errors } = await berth(...args);
@@ -129,7 +138,13 @@ describe('berth services, scale, pause, resume and why', () => {
     const list = JSON.parse((await berth('audit', '--json', '--event', 'scale.*', '--actor', 'mia')).out);
     assert.deepEqual(
       list.map((row: { event: string }) => row.event),
-      ['scale.paused', 'scale.set', 'scale.released'],
+      ['scale.paused', 'scale.resumed', 'scale.set', 'scale.released'],
+    );
+    assert.deepEqual([list[2].from, list[2].to], ['0', '0']);
+    const written = JSON.parse((await berth('audit', '--json', '--event', 'policy.written')).out);
+    assert.deepEqual(
+      written.map((row: { actor: string }) => row.actor),
+      ['mia'],
     );
     assert.match((await berth('audit', '--csv')).out, /^id,at,event,/);
     const replay = await berth('simulate', file, '--replay-service', 'app');

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, describe, it } from 'node:test';
 import { z } from 'zod';
 import { startHaproxy } from '../bench/haproxy.ts';
-import { startCoordinator } from './coordinator-bench.ts';
+import { startCoordinator, temporaryFolder } from './coordinator-bench.ts';
 import { eventually } from './eventually.ts';
 import { heartbeat } from './session-bench.ts';
 
@@ -134,6 +135,37 @@ describe('lists', () => {
     );
     const gone = await json(await bench.fetch('/api/v1/agents?cursor=zzz'));
     assert.deepEqual(gone, { items: [] });
+  });
+
+  it('of the last decisions hold each service once, although new ones are made in between', async (t) => {
+    const policies = ['a', 'b', 'c'].map((name) => ({
+      name,
+      maxReplicas: 5,
+      interval: '250ms',
+      metrics: [
+        {
+          name: 'n',
+          source: { type: 'pushed', metric: 'n' },
+          target: { type: 'AverageValue', averageValue: 1 },
+        },
+      ],
+    }));
+    const file = join(temporaryFolder(t, 'berth-policies-'), 'policies.yaml');
+    writeFileSync(file, JSON.stringify({ policies }));
+    const bench = await startCoordinator(t, { haproxy, env: { BERTH_POLICIES: file } });
+    const page = async (query: string) => json(await bench.fetch(`/api/v1/decisions?${query}`));
+    const at = async () => String(itemsOf(await page('limit=1'))[0]?.['at']);
+    await eventually('all decisions', async () => itemsOf(await page('limit=10')).length === 3);
+    const seen: unknown[] = [];
+    for (let cursor = ''; seen.length < 10; ) {
+      const before = await at();
+      const { next, ...found } = await page(`limit=1${cursor}`);
+      seen.push(...itemsOf(found).map(({ service }) => service));
+      if (next === undefined) break;
+      cursor = `&cursor=${encodeURIComponent(String(next))}`;
+      await eventually('newer decisions', async () => (await at()) !== before);
+    }
+    assert.deepEqual(seen, ['a', 'b', 'c']);
   });
 
   it('are filtered', async (t) => {
