@@ -1,5 +1,6 @@
 // All metrics of a policy: reading, proposal, and what each of them remembers. Expressions come last, since they read the others.
-import { isCounted } from './classes.ts';
+import type { Activity } from './activation.ts';
+import { type ClassRules, classify, isCounted } from './classes.ts';
 import type { Lookup } from './evaluate-expression.ts';
 import type { Observations } from './observation.ts';
 import type { Metric } from './policy.ts';
@@ -71,19 +72,32 @@ export function proposalLookup(context: MetricContext, metrics: readonly MetricR
   };
 }
 
-/** What tells whether a service is used at all: the total, or the sum over its instances. undefined: not known. */
-export function activityValue(
-  metric: MetricRecord,
+/**
+ * Whether a service is used at all, by one metric: its total, or the sum over its instances, is above `above`. What was read
+ * of a part is enough to say that it is used, and never that it is not.
+ */
+export function activityOf(
+  { reading, proposal }: MetricRecord,
+  above: number,
   instances: Observations['instances'],
-): number | undefined {
-  const { reading, proposal } = metric;
-  if (reading.ok && reading.shape === 'total') return reading.value;
-  if (reading.ok && reading.shape === 'perInstance') {
-    return instances.filter(isCounted).reduce((sum, { id }) => sum + (reading.samples[id]?.value ?? 0), 0);
+  rules: ClassRules,
+): Activity {
+  const verdict = (value: number, isWhole: boolean): Activity =>
+    value > above ? 'active' : isWhole ? 'inactive' : 'unknown';
+  if (!reading.ok) {
+    const value =
+      proposal.outcome === 'value' || proposal.outcome === 'keep' ? proposal.measured.value : undefined;
+    return value == null || Number.isNaN(value) ? 'unknown' : verdict(value, true);
   }
-  return proposal.outcome === 'value' || proposal.outcome === 'keep'
-    ? (proposal.measured.value ?? undefined)
-    : undefined;
+  const isWhole = reading.partial === undefined;
+  if (reading.shape === 'total') return verdict(reading.value, isWhole);
+  const classes = instances.map((instance) => classify(instance, reading.samples[instance.id], rules));
+  const sum = instances
+    .filter((_, index) => classes[index] === 'ready')
+    .reduce((total, { id }) => total + (reading.samples[id]?.value ?? 0), 0);
+  // None that could tell, though there are some, is not silence.
+  const isSilent = instances.some(isCounted) && !classes.includes('ready');
+  return verdict(sum, isWhole && !isSilent && !classes.includes('missing'));
 }
 
 export function loadOf(proposal: Proposal): number | null {

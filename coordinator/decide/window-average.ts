@@ -24,7 +24,8 @@ export function recordValue(
   value: number,
   rules: WindowRules,
 ): BucketWindow {
-  const added = { index, sum: value, count: 1 };
+  // Sums of what a broken source says must stay numbers, also in JSON.
+  const added = { index, sum: Math.min(value, Number.MAX_SAFE_INTEGER), count: 1 };
   if (window === null || index - window.last >= rules.size)
     return { buckets: [added], first: index, last: index };
   if (window.last - index >= rules.size) return window;

@@ -2,7 +2,8 @@
 import { type ActivationCause, type Activity, stepActivation } from './activation.ts';
 import type { Combined } from './combine-metrics.ts';
 import type { Plan } from './plan.ts';
-import { activityValue, type MetricRecord } from './read-metrics.ts';
+import { classRulesOf } from './proposals/context.ts';
+import { activityOf, type MetricRecord } from './read-metrics.ts';
 import type { ReasonCode, Turn } from './reasons.ts';
 import type { Scene } from './scene.ts';
 
@@ -45,7 +46,7 @@ export function withActivation(
   if (activation === null || combined.usedFallback) {
     return { count: proposal, least: 0, isFinal: false, turn: null, code: null, step: null };
   }
-  const activity = activityOf(scene, metrics);
+  const activity = activityOfAll(scene, metrics);
   const step = stepActivation({
     n,
     proposal,
@@ -78,16 +79,19 @@ export function withActivation(
   };
 }
 
-function activityOf({ inputs, bounds }: Scene, metrics: readonly MetricRecord[]): Activity {
+function activityOfAll({ inputs, bounds }: Scene, metrics: readonly MetricRecord[]): Activity {
   if (bounds.scheduledFloor > 0) return 'active';
   let unknown = false;
-  for (const [index, { activeAbove }] of inputs.policy.metrics.entries()) {
+  for (const [index, metric] of inputs.policy.metrics.entries()) {
+    const { activeAbove } = metric;
     const record = metrics[index];
     if (activeAbove === null || record === undefined) continue;
     if (record.proposal.outcome === 'abstain') continue;
-    const value = activityValue(record, inputs.observations.instances);
-    if (value === undefined) unknown = true;
-    else if (value > activeAbove) return 'active';
+    // Whether an instance is warm says nothing of whether it is used.
+    const rules = { ...classRulesOf(metric, inputs.policy), warmup: false };
+    const activity = activityOf(record, activeAbove, inputs.observations.instances, rules);
+    if (activity === 'active') return 'active';
+    if (activity === 'unknown') unknown = true;
   }
   return unknown ? 'unknown' : 'inactive';
 }

@@ -1,7 +1,7 @@
 // To zero and back: only what is strictly above its threshold is activity, and silence of a source is neither.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { atOnce, failing, load, noon, policyOf, Scenario, scenario, total } from './scenario.ts';
+import { atOnce, failing, load, noon, perInstance, policyOf, Scenario, scenario, total } from './scenario.ts';
 
 const cpu = {
   type: 'Resource',
@@ -54,6 +54,36 @@ test('a failing source neither wakes nor puts to sleep', () => {
   const asleep = idle();
   assert.equal(asleep.tick({ readings: { load: failing } }).to, 0);
   assert.equal(asleep.load(1).to, 1);
+});
+
+test('what was read of a part may wake and keep awake, but never puts to sleep', () => {
+  const mine = load(100, { source: { type: 'agent', metric: 'x' }, maxAge: '10s' });
+  // The other one, which could wake it, is at rest.
+  const own = { ...zero, metrics: [mine, load(100, { name: 'other' })] };
+  const other = total(0);
+  const partial = 'lb2 did not answer';
+  const of = (values: readonly number[]) => perInstance(values);
+  const old = of([0, 0, 0]);
+  assert.ok(old.ok && old.shape === 'perInstance');
+  const stale = { ...old, samples: { ...old.samples, i2: { value: 0, ageMs: 11_000, windowMs: 0 } } };
+  const cases = [
+    [zero, total(0, { partial })],
+    [own, of([])],
+    [own, of([0, 0])],
+    [own, of([Number.NaN, 0, 0])],
+    [own, stale],
+    [own, { ...old, partial }],
+  ] as const;
+  for (const [written, reading] of cases) {
+    const web = scenario(written, 3);
+    web.tick({ readings: { load: written === zero ? total(300) : of([100, 100, 100]), other } });
+    const decision = web.tick({ after: 61, readings: { load: reading, other } });
+    assert.ok(decision.to > 0, JSON.stringify(reading));
+  }
+  const web = scenario(own, 3);
+  web.tick({ readings: { load: of([100, 100, 100]), other } });
+  assert.equal(web.tick({ after: 61, readings: { load: of([0, 0, 0]), other } }).to, 0);
+  assert.equal(idle().tick({ readings: { load: total(1, { partial }) } }).to, 1);
 });
 
 test('CPU cannot tell activity: it neither wakes nor keeps awake', () => {

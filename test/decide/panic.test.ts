@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from '../../coordinator/decide/record.ts';
+import { recordValue, windowMean } from '../../coordinator/decide/window-average.ts';
 import { failing, instances, load, type Scenario, scenario } from './scenario.ts';
 
 const sessions = load(100, { source: { type: 'haproxy', what: 'sessions' } });
@@ -90,4 +91,12 @@ test('the record keeps what room for a burst is left', () => {
   const web = scenario({ ...written, panic: { burst: { target: 2, capacityPerInstance: 1.5 } } }, 4);
   const decision = web.load(200, { after: 1 });
   assert.equal(decision.record.panic?.spare, 2);
+});
+
+test('sums of absurd values stay numbers', () => {
+  const rules = { size: 6, mode: 'gauge' } as const;
+  const once = recordValue(null, 0, Number.MAX_VALUE, rules);
+  const twice = recordValue(once, 0, Number.POSITIVE_INFINITY, rules);
+  assert.ok(Number.isFinite(twice.buckets[0]?.sum));
+  assert.ok(Number.isFinite(windowMean(twice, 0, rules)));
 });
