@@ -14,7 +14,10 @@ import * as z from 'zod/mini';
 
 export { closeCodes, maxMessageBytes, protocolVersion } from './protocol-terms.ts';
 
-const name = z.string().check(z.minLength(1), z.maxLength(253));
+/** No control characters: not every database takes all of them, and nobody can read them. */
+const name = z.string().check(z.minLength(1), z.maxLength(253), z.regex(/^\P{Cc}*$/u));
+/** Age of something when it was sent; at most some thirty years, so that its time is one that calendars have. */
+const ageMs = z.number().check(z.minimum(0), z.maximum(1e12));
 
 /** Where an agent stands: it boots its app, serves, leaves traffic (for a while or for good), or is going. */
 export const phaseSchema = z.enum(['starting', 'ready', 'unready', 'draining', 'stopping']);
@@ -35,7 +38,7 @@ export const registrationSchema = z.object({
 export type RegistrationReport = z.infer<typeof registrationSchema>;
 
 /** One number that the app or its cgroup reports; `at` is the age of the sample in milliseconds when it was sent. */
-export const appMetricSchema = z.object({ value: z.number(), ageMs: z.number().check(z.minimum(0)) });
+export const appMetricSchema = z.object({ value: z.number(), ageMs });
 
 export const helloSchema = z.object({
   type: z.literal('hello'),
@@ -63,7 +66,7 @@ export const heartbeatSchema = z.object({
       .array(
         z.object({
           event: name,
-          ageMs: z.number().check(z.minimum(0)),
+          ageMs,
           haproxy: z.optional(name),
           backend: z.optional(name),
           slot: z.optional(name),

@@ -32,11 +32,16 @@ function toRow(record: AgentRecord): AgentsTable {
     hostname: record.hostname ?? null,
     phase: record.phase,
     registrations: JSON.stringify(record.registrations),
-    goodbye_reason: record.goodbyeReason ?? null,
-    drain_reason: record.drainReason ?? null,
+    goodbye_reason: withoutNul(record.goodbyeReason),
+    drain_reason: withoutNul(record.drainReason),
     first_seen: record.firstSeen,
     last_seen: record.lastSeen,
   };
+}
+
+/** PostgreSQL takes no NUL in a text; one agent's must not keep the others from being saved. */
+function withoutNul(text: string | undefined): string | null {
+  return text?.replaceAll('\0', '') ?? null;
 }
 
 function fromRow(row: AgentsTable): AgentRecord {

@@ -70,11 +70,11 @@ export function auditIds(wall: () => number): () => string {
   };
 }
 
-/** The row of an entry, such that each of the databases takes it: clipped to the columns, without NUL, finite numbers. */
+/** The row of an entry, such that each of the databases takes it: clipped to the columns, without NUL, finite numbers, real times. */
 export function auditRow(id: string, now: number, entry: AuditEntry): AuditRow {
   return {
     id,
-    at: Math.round(entry.at ?? now),
+    at: time(entry.at ?? now, now),
     event: clip(entry.event, nameLength),
     actor: clip(entry.actor, nameLength),
     reason: clip(entry.reason, textLength),
@@ -99,10 +99,18 @@ export function auditRow(id: string, now: number, entry: AuditEntry): AuditRow {
 // The columns' lengths (store/migrations.ts). A `text` of MySQL holds 65,535 bytes, four for the longest character.
 const nameLength = 253;
 const textLength = 16_000;
+/** 9999-12-31: what is written with four digits for the year, in every database. */
+const lastTime = 253_402_300_799_999;
 
 function clip(value: string, length: number): string {
   const clean = value.replaceAll('\0', '');
   return clean.length <= length ? clean : `${clean.slice(0, length - 1)}…`;
+}
+
+/** Wall milliseconds that a Date has; what is no time happened now. */
+function time(at: number, now: number): number {
+  const isTime = Number.isFinite(at) && at >= 0 && at <= lastTime;
+  return Math.round(isTime ? at : now);
 }
 
 function text(value: string | number | undefined, length: number): string | null {

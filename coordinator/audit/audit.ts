@@ -33,7 +33,16 @@ export class Audit {
    */
   record(entry: AuditEntry, together?: Together): Promise<void> {
     const row = auditRow(this.#nextId(), this.#clock.wall(), entry);
-    for (const listener of this.#listeners) listener(row);
+    for (const listener of this.#listeners) {
+      try {
+        listener(row);
+      } catch (error) {
+        this.#log.error(
+          { event: 'audit.unheard', error: describeError(error) },
+          'a listener of the audit failed',
+        );
+      }
+    }
     const kept = this.#writer.push(row, together);
     kept.then(
       () => this.#sayLost(),

@@ -291,6 +291,26 @@ describe('the audit', () => {
     assert.deepEqual(values(await allRows(audit)), upTo(5));
   });
 
+  it('takes what is no time for now, and a listener that fails stops nothing', async (t) => {
+    const path = folder(t);
+    const { audit, log } = await openAudit(t, join(path, 'berth.db'), join(path, 'journal.jsonl'));
+    audit.onRow(() => {
+      throw new Error('a fault');
+    });
+    const heard: number[] = [];
+    audit.onRow(({ at }) => heard.push(at));
+    const began = Date.now();
+    for (const at of [-1e17, 1e20, Number.NaN, Number.POSITIVE_INFINITY])
+      await audit.record(entry(0, { at }));
+    const rows = await allRows(audit);
+    assert.deepEqual(
+      rows.map(({ at }) => at),
+      heard,
+    );
+    assert.ok(heard.length === 4 && heard.every((at) => at >= began && at <= Date.now()), String(heard));
+    assert.equal(log.lines.filter(({ fields }) => fields['event'] === 'audit.unheard').length, 4);
+  });
+
   it('stores what no column could take as it is: too long, NUL, not a number', async (t) => {
     const path = folder(t);
     const { audit } = await openAudit(t, join(path, 'berth.db'), join(path, 'journal.jsonl'));

@@ -203,6 +203,12 @@ describe('what a session refuses', () => {
     ['protocol version 0', [hello('a1', { v: 0 })], /not of this protocol/],
     ['a version that is no number', [hello('a1', { v: '1' })], /not of this protocol/],
     ['an empty name', [hello('')], /not of this protocol/],
+    ['a name with a NUL', [hello('a\0')], /not of this protocol/],
+    [
+      'an event of before all calendars',
+      [hello('a1'), heartbeat(1, { events: [{ event: 'slot.claimed', ageMs: 1e17 }] })],
+      /not of this/,
+    ],
     ['a name of 300 letters', [hello('a'.repeat(300))], /not of this protocol/],
     [
       'port 99999',
