@@ -173,9 +173,10 @@ export async function withLock<T>(
     return (await api.transact(batch, signal)).replies;
   };
   const finish = async (batch: readonly Command[]) => {
-    const done = await transact([...batch, commands.deleteLock(lock)]);
+    signal?.throwIfAborted();
+    // Whatever comes of it: when the reply is lost the row may be gone, and one of that name be somebody else's by now.
     isBack = true;
-    return done;
+    return transact([...batch, commands.deleteLock(lock)]);
   };
   try {
     if (!('all' in slot) && findRow(rows, all) !== undefined) return { outcome: 'busy', rows };
