@@ -15,6 +15,8 @@ export type MetricMemory = {
   readonly samples?: readonly number[];
   /** Drain time: messages per second that one instance acknowledges. */
   readonly ratePerInstance?: number;
+  /** Drain time: how many arrived in a second, when that was last known. */
+  readonly arrivals?: { readonly perSecond: number; readonly at: number };
   readonly alerts?: AlertBases;
   /** Alert score: the score, when it was computed, and the score and time of the last step. */
   readonly score?: {

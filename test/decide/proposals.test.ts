@@ -22,6 +22,17 @@ test('a queue is sized to be empty within the horizon, with what arrives meanwhi
   assert.equal(web.tick({ readings: { load: total(1200, { arrivalsPerSecond: 20 }) } }).to, 4);
 });
 
+test('arrivals that are not known for a moment are taken for what they were, for a minute', () => {
+  const web = scenario(withTarget({ type: 'DrainTime', horizon: '60s', ratePerInstance: 10 }), 4);
+  const tick = (depth: number, after: number, more = {}) =>
+    web.tick({ after, readings: { load: total(depth, more) } }).to;
+  assert.equal(tick(1200, 0, { arrivalsPerSecond: 20 }), 4);
+  assert.equal(tick(1200, 30), 4);
+  assert.equal(tick(1200, 30), 4);
+  assert.equal(tick(1200, 1), 2);
+  assert.equal(tick(1200, 1, { arrivalsPerSecond: 20 }), 4);
+});
+
 test('how fast an instance works is learned from acknowledgements while there is work', () => {
   const web = scenario(withTarget({ type: 'DrainTime', horizon: '60s' }), 2);
   assert.equal(web.tick({ readings: { load: total(1200) } }).reason, 'AllSourcesFailed');

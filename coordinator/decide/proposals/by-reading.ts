@@ -53,7 +53,7 @@ export function proposeByReading(
     case 'averageValue':
       return { proposal: proposeByAverageValue(metric, target, reading, context), memory };
     case 'drainTime':
-      return proposeDrain(target, reading, memory, { observed, ready, tolerance });
+      return proposeDrain(target, reading, memory, { observed, ready, tolerance, t: context.t });
     case 'threshold': {
       const value = scalarOf(reading, metric, context);
       if (value === undefined)

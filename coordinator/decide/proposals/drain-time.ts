@@ -1,6 +1,8 @@
 // A queue that shall be empty within a horizon: what is in it and what will arrive until then, divided by what one instance finishes
 // in that time. How fast one instance is, is learned from acknowledgements while there is something to do: a slow average, so that
-// one odd second does not count.
+// one odd second does not count. Arrivals that were known a moment ago and are not now (a broker's first answer after its restart has
+// no rates) are taken for what they were: without them it would look as if the work were nearly done. Sources that never tell them are
+// sized by what is in the queue alone.
 import type { MetricTarget } from '../policy.ts';
 import { saturateUp } from '../saturate.ts';
 import type { MetricMemory } from '../state.ts';
@@ -10,6 +12,8 @@ import { invalid, measure, type Proposal, wrongShape } from './proposal.ts';
 
 /** Weight of a new measurement. */
 const newWeight = 0.2;
+/** How long arrivals stand for those that are not known. */
+const arrivalsKeptMs = 60_000;
 
 /** Messages per second that one instance acknowledges; the rate known before when nothing can be learned now. */
 export function learnRate(
@@ -48,17 +52,27 @@ export function proposeDrain(
   target: Extract<MetricTarget, { kind: 'drainTime' }>,
   reading: Read,
   memory: MetricMemory | undefined,
-  now: { observed: number; ready: number; tolerance: Tolerance },
+  now: { observed: number; ready: number; tolerance: Tolerance; t: number },
 ): Proposed {
   if (reading.shape !== 'total') return { proposal: wrongShape('the depth of a queue'), memory };
-  const { value: depth, arrivalsPerSecond = 0, acknowledgedPerSecond } = reading;
+  const { value: depth, acknowledgedPerSecond } = reading;
+  const arrivals =
+    reading.arrivalsPerSecond === undefined
+      ? memory?.arrivals
+      : { perSecond: reading.arrivalsPerSecond, at: now.t };
+  const isRecent = arrivals !== undefined && now.t - arrivals.at <= arrivalsKeptMs;
+  const arrivalsPerSecond = isRecent ? arrivals.perSecond : 0;
   const learned = learnRate(memory?.ratePerInstance ?? null, {
     depth,
     acknowledgedPerSecond,
     ready: now.ready,
   });
   const ratePerInstance = target.ratePerInstance ?? learned;
-  const next = learned === null ? memory : { ...memory, ratePerInstance: learned };
+  const next = {
+    ...memory,
+    ...(learned === null ? {} : { ratePerInstance: learned }),
+    ...(arrivals === undefined ? {} : { arrivals }),
+  };
   if (ratePerInstance === null) {
     return {
       proposal: invalid('no-rate', 'how fast an instance works is neither given nor learned yet'),
