@@ -7,6 +7,8 @@ import type { Environment } from './api-client.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
+const lingerMs = 500;
+
 export function readServeConfig(file: string | undefined, env: Environment): ConfigReading {
   return readConfig({
     env,
@@ -42,6 +44,8 @@ export async function runServe(file: string | undefined, env: Environment, outpu
   const { serve } = await import('../serve.ts');
   try {
     await serve(config, log, stop.signal);
+    // All is said and written. A connection to what does not answer must not keep the program.
+    setTimeout(() => process.exit(exitCodes.ok), lingerMs).unref();
     return exitCodes.ok;
   } catch (error) {
     output.warn(`berth: ${describeError(error)}\n`);

@@ -1,12 +1,28 @@
 // Every change of the schema, in order, inside the program: there are no files to ship beside it. A migration that has
 // been released is never edited; a change is a new one. Only what all three databases understand is used: MySQL wants a
-// length on text that is a key, and knows no `create index if not exists`.
+// length on text that is a key, and knows no `create index if not exists`. Nor does it put a schema back when a migration
+// ends half way (the coordinator was killed, the connection lost): each statement takes what is there already for done.
 import { type Kysely, type Migration, MysqlAdapter, sql } from 'kysely';
 import type { Tables } from './tables.ts';
 
+const createTable = (db: Kysely<Tables>, name: string) => db.schema.createTable(name).ifNotExists();
+
+async function createIndex(
+  db: Kysely<Tables>,
+  name: string,
+  table: string,
+  columns: string[],
+): Promise<void> {
+  try {
+    await db.schema.createIndex(name).on(table).columns(columns).execute();
+  } catch (error) {
+    const isThere = error instanceof Error && 'code' in error && error.code === 'ER_DUP_KEYNAME';
+    if (!isThere) throw error;
+  }
+}
+
 async function createAgents(db: Kysely<Tables>): Promise<void> {
-  await db.schema
-    .createTable('agents')
+  await createTable(db, 'agents')
     .addColumn('id', 'varchar(253)', (column) => column.primaryKey())
     .addColumn('service', 'varchar(253)')
     .addColumn('container', 'varchar(253)')
@@ -21,8 +37,7 @@ async function createAgents(db: Kysely<Tables>): Promise<void> {
 }
 
 async function createAudit(db: Kysely<Tables>): Promise<void> {
-  await db.schema
-    .createTable('audit')
+  await createTable(db, 'audit')
     .addColumn('id', 'varchar(32)', (column) => column.primaryKey())
     .addColumn('at', 'bigint', (column) => column.notNull())
     .addColumn('event', 'varchar(253)', (column) => column.notNull())
@@ -44,15 +59,14 @@ async function createAudit(db: Kysely<Tables>): Promise<void> {
     .addColumn('alert', 'varchar(253)')
     .addColumn('details', 'text')
     .execute();
-  await db.schema.createIndex('audit_at').on('audit').column('at').execute();
-  await db.schema.createIndex('audit_service').on('audit').columns(['service', 'id']).execute();
-  await db.schema.createIndex('audit_agent').on('audit').columns(['agent', 'id']).execute();
-  await db.schema.createIndex('audit_event').on('audit').columns(['event', 'id']).execute();
+  await createIndex(db, 'audit_at', 'audit', ['at']);
+  await createIndex(db, 'audit_service', 'audit', ['service', 'id']);
+  await createIndex(db, 'audit_agent', 'audit', ['agent', 'id']);
+  await createIndex(db, 'audit_event', 'audit', ['event', 'id']);
 }
 
 async function createAlerts(db: Kysely<Tables>): Promise<void> {
-  await db.schema
-    .createTable('alert_inbox')
+  await createTable(db, 'alert_inbox')
     .addColumn('id', 'varchar(32)', (column) => column.primaryKey())
     .addColumn('fingerprint', 'varchar(253)', (column) => column.notNull())
     .addColumn('dialect', 'varchar(16)', (column) => column.notNull())
@@ -73,15 +87,10 @@ async function createAlerts(db: Kysely<Tables>): Promise<void> {
     .addColumn('signal', 'text')
     .addColumn('document', 'text')
     .execute();
-  await db.schema
-    .createIndex('alert_inbox_received')
-    .on('alert_inbox')
-    .columns(['received_at', 'id'])
-    .execute();
-  await db.schema.createIndex('alert_inbox_expires').on('alert_inbox').column('expires_at').execute();
-  await db.schema.createIndex('alert_inbox_ended').on('alert_inbox').column('ended_at').execute();
-  await db.schema
-    .createTable('alert_silences')
+  await createIndex(db, 'alert_inbox_received', 'alert_inbox', ['received_at', 'id']);
+  await createIndex(db, 'alert_inbox_expires', 'alert_inbox', ['expires_at']);
+  await createIndex(db, 'alert_inbox_ended', 'alert_inbox', ['ended_at']);
+  await createTable(db, 'alert_silences')
     .addColumn('id', 'varchar(64)', (column) => column.primaryKey())
     .addColumn('matchers', 'text', (column) => column.notNull())
     .addColumn('until_at', 'bigint', (column) => column.notNull())
@@ -97,22 +106,19 @@ function longText(db: Kysely<Tables>) {
 }
 
 async function createServices(db: Kysely<Tables>): Promise<void> {
-  await db.schema
-    .createTable('services')
+  await createTable(db, 'services')
     .addColumn('service', 'varchar(253)', (column) => column.primaryKey())
     .addColumn('state', longText(db), (column) => column.notNull())
     .addColumn('updated_at', 'bigint', (column) => column.notNull())
     .execute();
-  await db.schema
-    .createTable('policies')
+  await createTable(db, 'policies')
     .addColumn('name', 'varchar(253)', (column) => column.primaryKey())
     .addColumn('service', 'varchar(253)', (column) => column.notNull())
     .addColumn('document', longText(db), (column) => column.notNull())
     .addColumn('updated_at', 'bigint', (column) => column.notNull())
     .addColumn('updated_by', 'varchar(253)', (column) => column.notNull())
     .execute();
-  await db.schema
-    .createTable('policy_states')
+  await createTable(db, 'policy_states')
     .addColumn('policy', 'varchar(253)', (column) => column.primaryKey())
     .addColumn('state', longText(db), (column) => column.notNull())
     .addColumn('record', longText(db), (column) => column.notNull())

@@ -4,10 +4,14 @@
 //
 //   use ──► migrated? ──no──► migrate (single flight) ──► work ──► ok: failure = undefined
 //                                      └───────────────────┴─────► error: failure = its text, since when
+//
+// A network that swallows everything (a host that lost its power, a failover) leaves connections on which nobody ever
+// answers, for a quarter of an hour. When all connections of a pool are late, a new pool takes over, and the database is
+// found again as soon as it answers new connections.
 import { Kysely, type MigrationProvider, Migrator, type Transaction } from 'kysely';
 import { BerthError, describeError } from '../../shared/errors.ts';
 import type { DatabaseUrl } from './database-url.ts';
-import { createDialect } from './dialects.ts';
+import { mostConnections, prepareDialect } from './dialects.ts';
 import { migrations } from './migrations.ts';
 import type { Tables } from './tables.ts';
 
@@ -19,18 +23,33 @@ export interface StoreFailure {
 
 const provider: MigrationProvider = { getMigrations: async () => migrations };
 
+/** At the end, connections that do not answer are not waited for any longer. */
+const closeMs = 1000;
+
+/** The connections in use, and what is known of them. */
+interface Pool {
+  readonly kysely: Kysely<Tables>;
+  migrated: Promise<void> | undefined;
+  /** Uses that have not ended, although their deadline has passed. */
+  late: number;
+}
+
 export class Store {
   /** The database's address without its password. */
   readonly name: string;
-  readonly #kysely: Kysely<Tables>;
+  readonly #open: () => Kysely<Tables>;
+  readonly #mostLate: number;
   readonly #deadlineMs: number;
-  #migrated: Promise<void> | undefined;
+  #pool: Pool;
   #failure: StoreFailure | undefined = undefined;
 
-  constructor(name: string, kysely: Kysely<Tables>, deadlineMs: number) {
+  /** `open` makes a pool of connections; another one is made when `mostLate` uses of it are late at once. */
+  constructor(name: string, open: () => Kysely<Tables>, options: { mostLate: number; deadlineMs: number }) {
     this.name = name;
-    this.#kysely = kysely;
-    this.#deadlineMs = deadlineMs;
+    this.#open = open;
+    this.#mostLate = options.mostLate;
+    this.#deadlineMs = options.deadlineMs;
+    this.#pool = { kysely: open(), migrated: undefined, late: 0 };
   }
 
   /** How the last use failed; undefined when it did not. */
@@ -40,11 +59,13 @@ export class Store {
 
   /** `isLate`: the deadline has passed, and the caller was told that it failed. @throws BerthError `database.unavailable` */
   async use<T>(work: (db: Kysely<Tables>, isLate: () => boolean) => Promise<T>): Promise<T> {
+    const pool = this.#pool;
     let late = false;
     try {
-      const working = this.#migrateThen((db) => work(db, () => late));
+      const working = migrateThen(pool, (db) => work(db, () => late));
       const value = await withDeadline(working, this.#deadlineMs, () => {
         late = true;
+        this.#noteLate(pool, working);
       });
       this.#failure = undefined;
       return value;
@@ -76,25 +97,38 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    await this.#kysely.destroy();
+    await withDeadline(this.#pool.kysely.destroy(), closeMs, () => {}).catch(() => undefined);
   }
 
-  async #migrateThen<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-    this.#migrated ??= migrate(this.#kysely);
-    try {
-      await this.#migrated;
-    } catch (error) {
-      this.#migrated = undefined;
-      throw error;
-    }
-    return work(this.#kysely);
+  #noteLate(pool: Pool, working: Promise<unknown>): void {
+    pool.late += 1;
+    const ended = () => {
+      pool.late -= 1;
+    };
+    working.then(ended, ended);
+    if (pool.late < this.#mostLate || pool !== this.#pool) return;
+    this.#pool = { kysely: this.#open(), migrated: undefined, late: 0 };
+    // It waits for those that are late.
+    pool.kysely.destroy().catch(() => undefined);
   }
+}
+
+async function migrateThen<T>(pool: Pool, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  pool.migrated ??= migrate(pool.kysely);
+  try {
+    await pool.migrated;
+  } catch (error) {
+    pool.migrated = undefined;
+    throw error;
+  }
+  return work(pool.kysely);
 }
 
 /** Connects to nothing yet: a database that is away at the start is found by the first use, and by the next one again. */
 export async function openStore(database: DatabaseUrl, deadlineMs = 5000): Promise<Store> {
-  const dialect = await createDialect(database);
-  return new Store(database.name, new Kysely<Tables>({ dialect }), deadlineMs);
+  const dialect = await prepareDialect(database);
+  const mostLate = database.kind === 'sqlite' ? Number.POSITIVE_INFINITY : mostConnections;
+  return new Store(database.name, () => new Kysely<Tables>({ dialect: dialect() }), { mostLate, deadlineMs });
 }
 
 async function migrate(db: Kysely<Tables>): Promise<void> {

@@ -12,6 +12,7 @@ import { systemClock } from '../../shared/clock.ts';
 import { isBerthError } from '../../shared/errors.ts';
 import { startMariadb } from '../bench/mariadb.ts';
 import { startPostgres } from '../bench/postgres.ts';
+import { startSwallowingProxy } from '../bench/swallowing-proxy.ts';
 import { temporaryFolder } from './coordinator-bench.ts';
 import { eventually } from './eventually.ts';
 import { memoryLog } from './memory-log.ts';
@@ -20,6 +21,7 @@ interface Server {
   urlWithPassword: string;
   kill(): Promise<void>;
   freeze(): void;
+  sql(statements: string): Promise<string>;
   thaw(): void;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -268,6 +270,29 @@ for (const [name, startServer] of Object.entries(servers)) {
       });
       assert.deepEqual(await states(), ['new']);
     });
+
+    it('is on a network that swallows everything: it is found again by new connections', async (t) => {
+      const { port } = new URL(server.urlWithPassword);
+      await using proxy = await startSwallowingProxy(Number(port));
+      const url = server.urlWithPassword.replace(`:${port}/`, `:${proxy.port}/`);
+      const { store } = await open(t, url, temporaryFolder(t, 'berth-store-'), 500);
+      await Promise.all(upTo(4).map(() => store.probe()));
+      proxy.swallow();
+      const unavailable = (error: unknown) => isBerthError(error, 'database.unavailable');
+      await Promise.all(upTo(6).map(() => assert.rejects(store.probe(), unavailable)));
+      await eventually('it is there again', () => store.probe().then(() => true), 20_000);
+    });
+
+    // PostgreSQL undoes a migration that ends half way.
+    if (name === 'MariaDB')
+      it('takes up a schema that was left half made', async (t) => {
+        const { store } = await open(t, server.urlWithPassword, temporaryFolder(t, 'berth-store-'));
+        await store.probe();
+        await server.sql('drop index audit_event on audit; delete from kysely_migration');
+        const again = await open(t, server.urlWithPassword, temporaryFolder(t, 'berth-store-'));
+        await again.store.probe();
+        assert.match(await server.sql('show index from audit'), /audit_event/);
+      });
 
     it('says what is wrong without its password', async (t) => {
       const url = server.urlWithPassword.replace(':berth-password@', ':wrong-password@');

@@ -6,7 +6,7 @@ import { Kysely, sql } from 'kysely';
 import { describeError, isBerthError } from '../../../shared/errors.ts';
 import { healthSchema } from '../../api/schemas.ts';
 import type { Config } from '../../config/read-config.ts';
-import { createDialect } from '../../store/dialects.ts';
+import { prepareDialect } from '../../store/dialects.ts';
 import type { Tables } from '../../store/tables.ts';
 import type { ApiClient } from '../api-client.ts';
 import { broken, doubtful, type Finding, fine } from './finding.ts';
@@ -51,7 +51,7 @@ export async function checkDatabase({ database }: Pick<Config, 'database'>): Pro
 }
 
 async function writeNothing(database: Config['database']): Promise<void> {
-  const db = new Kysely<Tables>({ dialect: await createDialect(database) });
+  const db = new Kysely<Tables>({ dialect: (await prepareDialect(database))() });
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`no answer within ${databaseMs} ms`)), databaseMs);
   const work = db.transaction().execute(async (transaction) => {
