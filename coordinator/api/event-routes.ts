@@ -1,14 +1,14 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { ApiContext } from './api-context.ts';
+import { readMissedRows } from './missed-rows.ts';
 import { problem } from './problem.ts';
 import { problems } from './responses.ts';
-
-const missedRows = 1000;
 
 const events = createRoute({
   method: 'get',
   path: '/api/v1/events',
-  summary: 'Server-sent events: `audit` (a row of the audit) and `slot` (a slot that changed)',
+  summary:
+    'Server-sent events: `audit` (a row of the audit), `slot` (a slot that changed), and, after a long absence, `gap` (rows after this id are left out: read the audit)',
   tags: ['events'],
   request: {
     headers: z.object({
@@ -29,7 +29,7 @@ export function eventRoutes(app: OpenAPIHono, context: ApiContext): void {
   app.openapi(events, async (c) => {
     if (context.streams.full) return problem(c, 503, 'too many event streams are open');
     const last = c.req.valid('header')['last-event-id'];
-    const missed = last === undefined ? [] : (await context.audit.query({}, last, missedRows, 'asc')).items;
+    const missed = last === undefined ? undefined : await readMissedRows(context.audit, last);
     return c.body(context.streams.open(missed), 200, {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',

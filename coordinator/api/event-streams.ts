@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AuditRow } from '../audit/audit-entry.ts';
 import type { SlotView } from '../slots/slot-view.ts';
+import type { MissedRows } from './missed-rows.ts';
 import { viewAuditRow } from './views.ts';
 
 const queuedChunks = 1000;
@@ -32,8 +33,8 @@ export class EventStreams {
     return this.#streams.size >= maxStreams;
   }
 
-  /** A stream that begins with `missed`. */
-  open(missed: readonly AuditRow[]): ReadableStream<Uint8Array> {
+  /** A stream that begins with the rows that were missed. */
+  open({ rows, gapAfter }: MissedRows = { rows: [], gapAfter: undefined }): ReadableStream<Uint8Array> {
     let own: ReadableStreamDefaultController<Uint8Array> | undefined;
     return new ReadableStream<Uint8Array>(
       {
@@ -42,13 +43,17 @@ export class EventStreams {
           if (this.#streams.size === 0) this.#begin();
           this.#streams.add(controller);
           controller.enqueue(this.#encoder.encode(': berth\n\n'));
-          for (const row of missed) controller.enqueue(this.#encoder.encode(formatAudit(row)));
+          for (const row of rows) {
+            controller.enqueue(this.#encoder.encode(formatAudit(row)));
+            if (row.id === gapAfter)
+              controller.enqueue(this.#encoder.encode(formatEvent('gap', { after: gapAfter })));
+          }
         },
         cancel: () => {
           if (own !== undefined) this.#drop(own);
         },
       },
-      new CountQueuingStrategy({ highWaterMark: queuedChunks + missed.length }),
+      new CountQueuingStrategy({ highWaterMark: queuedChunks + rows.length }),
     );
   }
 

@@ -9,6 +9,9 @@ import type { AuditJournal } from './audit-journal.ts';
 import { type AuditFilter, type AuditPage, deleteAuditRows, selectAuditRows } from './audit-table.ts';
 import { type AuditStatus, AuditWriter, type Together } from './audit-writer.ts';
 
+/** So many rows, at least, are remembered beside the database. */
+const recentRows = 1000;
+
 export class Audit {
   readonly #store: Store;
   readonly #writer: AuditWriter;
@@ -16,6 +19,7 @@ export class Audit {
   readonly #clock: Clock;
   readonly #nextId: () => string;
   readonly #listeners = new Set<(row: AuditRow) => void>();
+  readonly #recent: AuditRow[] = [];
   #lostUnsaid = 0;
 
   constructor(options: { store: Store; journal: AuditJournal; log: Log; clock: Clock; queueLimit?: number }) {
@@ -33,6 +37,8 @@ export class Audit {
    */
   record(entry: AuditEntry, together?: Together): Promise<void> {
     const row = auditRow(this.#nextId(), this.#clock.wall(), entry);
+    this.#recent.push(row);
+    if (this.#recent.length > 2 * recentRows) this.#recent.splice(0, recentRows);
     for (const listener of this.#listeners) {
       try {
         listener(row);
@@ -77,6 +83,11 @@ export class Audit {
   onRow(listener: (row: AuditRow) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** The rows after the one with this id among the last thousand of this run, oldest first, wherever they are kept by now. */
+  recent(after: string): AuditRow[] {
+    return this.#recent.filter(({ id }) => id > after);
   }
 
   status(): AuditStatus {

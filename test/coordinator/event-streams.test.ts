@@ -22,8 +22,8 @@ function start() {
 describe('event streams', () => {
   it('cut off a reader that does not keep up, and nobody else', async () => {
     const { streams, record, listeners } = start();
-    const lazy = streams.open([]).getReader();
-    const keen = streams.open([]).getReader();
+    const lazy = streams.open().getReader();
+    const keen = streams.open().getReader();
     await lazy.read();
     await keen.read();
     for (let number = 0; number < 1500; number += 1) {
@@ -42,7 +42,7 @@ describe('event streams', () => {
     const { streams, listeners } = start();
     assert.equal(listeners.size, 0);
     streams.slotsChanged();
-    const reader = streams.open([]).getReader();
+    const reader = streams.open().getReader();
     assert.equal(listeners.size, 1);
     await reader.read();
     streams.close();
@@ -52,7 +52,7 @@ describe('event streams', () => {
 
   it('are refused past a bound', () => {
     const { streams } = start();
-    for (let count = 0; count < 100; count += 1) streams.open([]);
+    for (let count = 0; count < 100; count += 1) streams.open();
     assert.equal(streams.full, true);
     streams.close();
     assert.equal(streams.full, false);
