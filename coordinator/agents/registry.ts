@@ -158,6 +158,7 @@ export class AgentRegistry {
     record.connected = false;
     record.drainReason = undefined;
     record.goodbyeReason = reason;
+    record.lastHeardAt = this.#clock.monotonic();
     record.lastSeen = this.#clock.wall();
     this.#say(record, { event: 'agent.left', reason });
     this.#changed(id);

@@ -5,6 +5,7 @@ import type { ServerName } from '../../shared/haproxy/commands.ts';
 import { lockOfAll } from '../../shared/haproxy/lock.ts';
 import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import { isDown, isEnabled, isInMaintenance, lockFor } from '../../shared/haproxy/slots.ts';
+import type { AgentRecord } from '../agents/agent-record.ts';
 import { type AppIndex, addressKey, nameOf, type SlotWorld, slotKey } from './slot-world.ts';
 import type { SlotStep } from './step.ts';
 
@@ -85,7 +86,7 @@ function findOwner(row: ServerRow, locked: ReadonlySet<string>, world: SlotWorld
   if (owner === undefined) return findStranger(row, world);
   const { record, container } = owner;
   if (container === 'gone' || record.goodbyeReason !== undefined) {
-    if (isSuccessor(row, record.lastSeen, world.wall)) return findStranger(row, world);
+    if (isSuccessor(row, record, world)) return findStranger(row, world);
     return certain(
       record.goodbyeReason === undefined
         ? 'Docker says that its container is gone'
@@ -121,6 +122,8 @@ function findStranger(row: ServerRow, world: SlotWorld): Finding {
  * A slot that has begun to serve after its owner was last heard is another one's, who got the same address from Docker
  * and works without this coordinator.
  */
-function isSuccessor(row: ServerRow, lastSeen: number, wall: number): boolean {
-  return isEnabled(row) && !isDown(row) && wall - row.secondsSinceChange * 1000 > lastSeen;
+function isSuccessor(row: ServerRow, { lastHeardAt, lastSeen }: AgentRecord, world: SlotWorld): boolean {
+  // Of before this coordinator's start only the wall clock tells.
+  const unheardMs = lastHeardAt === undefined ? world.wall - lastSeen : world.now - lastHeardAt;
+  return isEnabled(row) && !isDown(row) && row.secondsSinceChange * 1000 < unheardMs;
 }

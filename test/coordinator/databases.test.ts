@@ -6,6 +6,7 @@ import { AgentRegistry } from '../../coordinator/agents/registry.ts';
 import { Audit } from '../../coordinator/audit/audit.ts';
 import type { AuditEntry, AuditRow } from '../../coordinator/audit/audit-entry.ts';
 import { AuditJournal } from '../../coordinator/audit/audit-journal.ts';
+import { checkDatabase } from '../../coordinator/cli/doctor/check-surroundings.ts';
 import { parseDatabaseUrl } from '../../coordinator/store/database-url.ts';
 import { openStore } from '../../coordinator/store/store.ts';
 import { systemClock } from '../../shared/clock.ts';
@@ -281,6 +282,25 @@ for (const [name, startServer] of Object.entries(servers)) {
       const unavailable = (error: unknown) => isBerthError(error, 'database.unavailable');
       await Promise.all(upTo(6).map(() => assert.rejects(store.probe(), unavailable)));
       await eventually('it is there again', () => store.probe().then(() => true), 20_000);
+    });
+
+    it('refuses writes: the doctor says so', async (t) => {
+      const { store } = await open(t, server.urlWithPassword, temporaryFolder(t, 'berth-store-'));
+      await store.probe();
+      const look = () => checkDatabase({ database: parseDatabaseUrl(server.urlWithPassword) });
+      assert.deepEqual([(await look()).status, (await look()).seen], ['ok', 'can be written']);
+      await server.sql(
+        name === 'MariaDB'
+          ? 'set global read_only = 1'
+          : 'alter database berth set default_transaction_read_only = on',
+      );
+      const { status, seen } = await look();
+      assert.deepEqual([status, /read.only/.test(seen)], ['fail', true], seen);
+      await server.sql(
+        name === 'MariaDB'
+          ? 'set global read_only = 0'
+          : 'begin read write; alter database berth reset default_transaction_read_only; commit',
+      );
     });
 
     // PostgreSQL undoes a migration that ends half way.

@@ -286,7 +286,10 @@ describe('the doctor', () => {
     const database = new DatabaseSync(join(folder, 'berth.db'));
     t.after(() => database.close());
     database.exec('pragma journal_mode = wal; create table x (y)');
-    found((await examine(at(join(folder, 'berth.db')))).items, ['ok', /^database/, /can be written/]);
+    const here = at(join(folder, 'berth.db'));
+    found((await examine(here)).items, ['ok', /^database/, /tables are made by the first coordinator/]);
+    database.exec('create table agents (id text)');
+    found((await examine(here)).items, ['ok', /^database/, /can be written/]);
     database.exec('begin immediate');
     found((await examine(at(join(folder, 'berth.db')))).items, [
       'fail',
@@ -347,6 +350,29 @@ describe('the doctor', () => {
       /^docker$/,
       /answers, 0 containers/,
     ]);
+    const listed = JSON.stringify([
+      {
+        Id: 'a'.repeat(64),
+        Names: ['/web_1'],
+        Image: 'x',
+        ImageID: 'x',
+        Created: 0,
+        State: 'running',
+        Status: 'Up',
+        Labels: { 'berth.sevice': 'web' },
+      },
+    ]);
+    const lab = { name: 'lab', host: `tcp://127.0.0.1:${await startHttp(t, 200, listed)}` };
+    const away = { name: 'away', host: 'tcp://127.0.0.1:1' };
+    const { items } = await examine({ ...env, BERTH_DOCKER_HOSTS: JSON.stringify([lab, away]) });
+    found(items, ['ok', /^docker lab$/, /answers, 1 containers/]);
+    found(items, [
+      'warn',
+      /^docker lab: container web_1$/,
+      /berth\.sevice="web" is not a label/,
+      /did you mean berth\.service/,
+    ]);
+    found(items, ['fail', /^docker away$/, /ECONNREFUSED|answers/]);
   });
 
   it('names an old version and a clock that is apart', () => {

@@ -399,6 +399,10 @@ describe('owners who are gone', () => {
     for (const ended of [{ goodbyeReason: 'stopping' }, { containerIs: 'gone' as const }]) {
       const agents = [agentAt('10.0.0.1', 'node1', { ...silentFor(60_000), ...ended })];
       assert.deepEqual(plan({ rows: successor, agents }), ['hold app/node1']);
+      // A wall clock that was set back since says that the owner was heard in the future.
+      const later = { ...silentFor(60_000), ...ended, lastSeen: wall + 3_600_000 };
+      const odd = [agentAt('10.0.0.1', 'node1', later)];
+      assert.deepEqual(plan({ rows: successor, agents: odd }), ['hold app/node1']);
     }
   });
 

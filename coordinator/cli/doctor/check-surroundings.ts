@@ -1,6 +1,5 @@
-// What the coordinator needs besides HAProxy: its database, itself, and where it scales containers, Docker.
+// What the coordinator needs besides HAProxy: its database, and itself.
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { Kysely, sql } from 'kysely';
 import { describeError, isBerthError } from '../../../shared/errors.ts';
@@ -39,8 +38,11 @@ export async function checkDatabase({ database }: Pick<Config, 'database'>): Pro
     if (!existsSync(database.path)) return fine(check, 'not there yet; its folder can be written');
   }
   try {
-    await writeNothing(database);
-    return fine(check, 'can be written');
+    const isThere = await writeNothing(database);
+    return fine(
+      check,
+      isThere ? 'can be written' : 'answers; its tables are made by the first coordinator that starts',
+    );
   } catch (error) {
     const locked = /locked/.test(describeError(error));
     const mend = locked
@@ -50,16 +52,25 @@ export async function checkDatabase({ database }: Pick<Config, 'database'>): Pro
   }
 }
 
-async function writeNothing(database: Config['database']): Promise<void> {
+/** Deletes no row of a table: a server that takes no writes, or none of this user, refuses even that. False: there is no table. */
+async function writeNothing(database: Config['database']): Promise<boolean> {
   const db = new Kysely<Tables>({ dialect: (await prepareDialect(database))() });
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`no answer within ${databaseMs} ms`)), databaseMs);
-  const work = db.transaction().execute(async (transaction) => {
-    await sql`select 1`.execute(transaction);
-  });
+  const work = db
+    .transaction()
+    .execute((transaction) => sql`delete from agents where 1 = 0`.execute(transaction))
+    .then(
+      () => true,
+      (error: unknown) => {
+        if (/no such table|does not exist|doesn't exist/.test(describeError(error))) return false;
+        throw error;
+      },
+    );
   try {
-    await Promise.race([work, late.promise]);
+    const isThere = await Promise.race([work, late.promise]);
     await db.destroy();
+    return isThere;
   } finally {
     clearTimeout(timer);
   }
@@ -97,33 +108,5 @@ export async function checkCoordinator(api: ApiClient): Promise<Finding[]> {
         'start it, or give its address with --url or BERTH_URL; until then agents look after their slots alone',
       ),
     ];
-  }
-}
-
-/** Only needed where Berth starts and stops containers. */
-export async function checkDocker(env: Readonly<Record<string, string | undefined>>): Promise<Finding> {
-  const [{ createDockerClient }, { formatAddress }, { findEndpoint }] = await Promise.all([
-    import('../../targets/docker/client.ts'),
-    import('../../targets/docker/endpoint.ts'),
-    import('../../targets/docker/find-endpoint.ts'),
-  ]);
-  const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-  try {
-    const endpoint = await findEndpoint(
-      { env, home: homedir(), uid: process.getuid?.() ?? 0, root: '/' },
-      silent,
-    );
-    const client = createDockerClient(endpoint);
-    try {
-      const containers = await client.list(AbortSignal.timeout(databaseMs));
-      return fine('docker', `${formatAddress(endpoint.address)} answers, ${containers.length} containers`);
-    } finally {
-      client.close();
-    }
-  } catch (error) {
-    const seen = isBerthError(error) ? error.message : describeError(error);
-    const hint = isBerthError(error) ? error.hint : undefined;
-    const mend = `${hint ?? 'set DOCKER_HOST'}; only needed where Berth starts and stops containers`;
-    return doubtful('docker', seen, mend);
   }
 }

@@ -6,8 +6,9 @@ import { ApiClient, apiOptions, type Environment } from '../api-client.ts';
 import type { Format, Output } from '../output.ts';
 import { readServeConfig } from '../serve-command.ts';
 import { showCell } from '../table.ts';
+import { checkDocker } from './check-docker.ts';
 import { checkHaproxys } from './check-haproxy.ts';
-import { checkCoordinator, checkDatabase, checkDocker } from './check-surroundings.ts';
+import { checkCoordinator, checkDatabase } from './check-surroundings.ts';
 import { broken, doubtful, type Finding } from './finding.ts';
 import { lintHaproxyConfig } from './lint-haproxy-config.ts';
 
@@ -34,7 +35,7 @@ export async function runDoctor(options: DoctorOptions, env: Environment, output
     findings.push(await checkDatabase(config));
   }
   findings.push(...(await checkCoordinator(new ApiClient(apiOptions(options.url, env)))));
-  findings.push(await checkDocker(env));
+  findings.push(...(await checkDocker(config?.dockerHosts, env)));
   output.write(
     options.output === 'json'
       ? `${JSON.stringify({ items: findings.map(toJson) }, null, 2)}\n`
