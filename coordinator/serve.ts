@@ -53,8 +53,8 @@ export async function serve(
   const registry = new AgentRegistry({ audit, log, clock });
   const saver = new AgentSaver({ registry, store, log, clock, keepMs: config.agentKeepMs });
   await saver.load();
-  const { token, heartbeatMs, name } = config;
-  const sessions = new Sessions({ registry, token, heartbeatMs, name, log, clock });
+  const { token, agentToken, heartbeatMs, name } = config;
+  const sessions = new Sessions({ registry, token, agentToken, heartbeatMs, name, log, clock });
   const metrics = new Metrics();
   const streams = new EventStreams({
     onRow: (listener) => audit.onRow(listener),

@@ -16,6 +16,8 @@ export interface SessionsOptions {
   registry: AgentRegistry;
   /** What agents must show; undefined: nothing. */
   token: string | undefined;
+  /** Opens the way for agents as well, and nothing else. */
+  agentToken?: string | undefined;
   /** How often agents are asked to beat. */
   heartbeatMs: number;
   /** How this coordinator calls itself in the welcome. */
@@ -50,7 +52,9 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
-    this.#mayPass = bearerCheck(options.token);
+    const { token, agentToken = token } = options;
+    const [isToken, isAgentToken] = [bearerCheck(token), bearerCheck(agentToken)];
+    this.#mayPass = (authorization) => isToken(authorization) || isAgentToken(authorization);
     this.#refusalLog = new TokenBucket(1, 10, options.clock.monotonic());
     this.#server = new WebSocketServer(serverOptions);
   }

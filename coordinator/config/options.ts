@@ -197,6 +197,13 @@ export const options = {
     '1s',
     'How often agents are asked to beat; one that is silent for three beats is lost',
   ),
+  agentToken: optional(
+    'BERTH_AGENT_TOKEN',
+    'agents.token',
+    types.token,
+    'Token for agents alone, which they are given as their `BERTH_TOKEN`: it opens nothing of the API, so that an app whose container is broken into can neither read nor scale. `BERTH_TOKEN` opens the way for agents as well',
+    { fromFile: true, secret: true },
+  ),
   agentKeepMs: withDefault(
     'BERTH_AGENT_KEEP',
     'agents.keep',

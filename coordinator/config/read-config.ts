@@ -45,6 +45,8 @@ export function readConfig(sources: ConfigSources): ConfigReading {
   }
   const values = read as Values;
   const haproxys = readEndpoints(values, sources, problems);
+  if (values.agentToken !== undefined && values.token === undefined)
+    problems.push('BERTH_AGENT_TOKEN is set without BERTH_TOKEN: give both, or BERTH_TOKEN alone');
   const warnings = unknownVariables(sources.env);
   if (problems.length > 0) return { config: undefined, problems, warnings };
   const bind = bindAddress(values.listen, values.token !== undefined);

@@ -287,6 +287,16 @@ describe('what the API refuses', () => {
     assert.equal(own.status, 200);
   });
 
+  it('is the token of agents', async (t) => {
+    const bench = await startCoordinator(t, {
+      env: { BERTH_TOKEN: 'secret', BERTH_AGENT_TOKEN: 'agents-only' },
+    });
+    const headers = { authorization: 'Bearer agents-only' };
+    for (const path of ['/api/v1/slots', '/metrics', '/api/v1/events'])
+      assert.equal((await fetch(bench.url + path, { headers })).status, 401);
+    assert.equal((await bench.fetch('/api/v1/slots')).status, 200);
+  });
+
   it('is a wrong token, also for /metrics unless that is open', async (t) => {
     const closed = await startCoordinator(t, { env: { BERTH_TOKEN: 'secret' } });
     for (const authorization of ['Bearer other', 'Basic secret', 'Bearer', 'secret']) {

@@ -81,6 +81,13 @@ describe('the configuration', () => {
   it('reads secrets from files, named by variable or key, and does not show them', () => {
     assert.equal(good({ ...least, BERTH_TOKEN_FILE: '/t' }, { '/t': 'hush\n' }).token, 'hush');
     assert.equal(good(least, { ...yaml('tokenFile: /t'), '/t': 'hush' }).token, 'hush');
+    assert.equal(good({ ...least, BERTH_TOKEN: 'a', BERTH_AGENT_TOKEN: 'b' }).agentToken, 'b');
+    const alone = readConfig({
+      env: { ...least, BERTH_AGENT_TOKEN: 'b' },
+      path: undefined,
+      readFile: () => '',
+    });
+    assert.match(alone.problems.join(), /BERTH_AGENT_TOKEN is set without BERTH_TOKEN/);
     const database = good(
       { ...least, BERTH_DATABASE_FILE: '/d' },
       { '/d': 'postgres://u:hush@db/berth' },

@@ -307,6 +307,17 @@ describe('what a session refuses', () => {
     await eventually('the welcome', () => client.messages.length === 1);
   });
 
+  it('takes the token of agents as well as the other one', async (t) => {
+    const { connect, sessions } = await startSessions(t, { token: 'secret', agentToken: 'agents-only' });
+    for (const token of ['secret', 'agents-only']) {
+      const client = await connect({ headers: { authorization: `Bearer ${token}` } });
+      client.send(hello(token));
+      await eventually('the welcome', () => client.messages.length === 1);
+    }
+    await assert.rejects(connect({ headers: { authorization: 'Bearer agents' } }), /401/);
+    assert.equal(sessions.counters.welcomed, 2);
+  });
+
   it('refuses other paths, web pages, and without a token a foreign Host', async (t) => {
     const { connect } = await startSessions(t);
     await assert.rejects(connect({}, '/other'), /refused with 404/);
