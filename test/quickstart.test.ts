@@ -1,6 +1,7 @@
 // The quickstart, as its README says: the agent's image, then Compose with HAProxy, the coordinator and three instances
 // of the app. The files are run unchanged; only the images that a registry would give are stand-ins of the same name.
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { buildImage } from './bench/app-image.ts';
@@ -14,7 +15,7 @@ import { until } from './bench/wait.ts';
 const root = join(import.meta.dirname, '..');
 const folder = join(root, 'examples', 'quickstart');
 
-test('the quickstart serves, scales by hand, and loses no request', async () => {
+test('the quickstart serves, scales by hand and by its policy, and loses no request', async () => {
   await ensurePackages('docker-compose');
   const engine = await dockerEngine();
   await ensureBaseImage(engine);
@@ -25,19 +26,22 @@ test('the quickstart serves, scales by hand, and loses no request', async () => 
     target: 'file',
   });
   await engine.run(['tag', agent, 'berth-agent']);
+  const socket = engine.host.replace('unix://', '');
   const project = `quickstart${process.pid}`;
   const env = {
     DOCKER_HOST: engine.host,
     BERTH_TOKEN: 'quickstart-token',
     COMPOSE_PROJECT_NAME: project,
     DOCKER_BUILDKIT: '0',
+    DOCKER_SOCKET: socket,
+    DOCKER_GID: String(statSync(socket).gid),
   };
   const compose = (...args: string[]) =>
     runProcess('docker-compose', args, {
       cwd: folder,
       env,
       deadlineMs: 300_000,
-      name: `docker-compose ${args[0]}`,
+      name: `docker-compose ${args.join(' ')}`,
     });
   after(async () => {
     await compose('down', '--volumes', '--timeout', '5', '--rmi', 'local');
@@ -65,7 +69,7 @@ test('the quickstart serves, scales by hand, and loses no request', async () => 
     everyMs: 200,
   });
 
-  const load = startLoad({ url, ratePerSecond: 50, maxSeconds: 120 });
+  await using load = startLoad({ url, ratePerSecond: 50, maxSeconds: 180 });
   await compose('up', '--detach', '--no-recreate', '--scale', 'app=4');
   await until(async () => (await ready()) === 4, {
     what: 'the fourth serves',
@@ -74,6 +78,19 @@ test('the quickstart serves, scales by hand, and loses no request', async () => 
   });
   await compose('up', '--detach', '--no-recreate', '--scale', 'app=1');
   await until(async () => (await ready()) === 1, { what: 'one is left', deadlineMs: 30_000, everyMs: 200 });
+  await compose('-f', 'compose.yaml', '-f', 'compose.scaling.yaml', 'up', '--detach', '--build');
+  await until(async () => (await ready()) === 2, {
+    what: 'the coordinator has added the second',
+    deadlineMs: 60_000,
+    everyMs: 200,
+  });
+  const said = await compose('exec', '-T', 'berth', 'berth', 'scale', 'app', '3');
+  assert.match(said, /^app: 3 wanted/);
+  await until(async () => (await ready()) === 3, {
+    what: 'three serve, as was said by hand',
+    deadlineMs: 30_000,
+    everyMs: 200,
+  });
   const { sent, failed, errors } = await load.stop();
   assert.equal(failed, 0, `${failed} of ${sent} requests failed: ${JSON.stringify(errors)}`);
 });
