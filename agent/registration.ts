@@ -30,8 +30,10 @@ import {
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
 import { Wakeup } from '../shared/wakeup.ts';
+import { type DrainLook, type DrainResult, drainUntilIdle } from './drain-until-idle.ts';
+import { giveBack, slotsAt } from './give-back.ts';
 import { HeldSlot } from './held-slot.ts';
-import { putInOrder, sweep } from './leftovers.ts';
+import { answers, formerSlot, putInOrder, sweep } from './leftovers.ts';
 import { SlotMemory } from './slot-memory.ts';
 import { loadWayIn, type WayIn, type WayInSettings } from './way-in.ts';
 
@@ -65,19 +67,11 @@ export interface RegistrationHooks {
  */
 export type Wanted = 'out' | 'ready' | 'standby' | 'unready' | 'drain' | 'gone';
 
-export interface DrainResult {
-  outcome: 'idle' | 'deadline' | 'no-slot' | 'unreachable';
-  ms: number;
-  /** Sessions that were left. */
-  sessions: number;
-}
-
 const aloneMs = 1000;
 const attendedMs = 10_000;
 /** Lock rows of the dead and doubles of one's own are looked for this often; a coordinator does it all the time. */
 const sweepMs = 20_000;
 const sweepAgainMs = 5000;
-const drainPollMs = 20;
 const gatePollMs = 50;
 const retryMs = { first: 100, most: 1000 };
 
@@ -162,53 +156,32 @@ export class Registration {
     }
   }
 
-  /**
-   * Puts the slot into drain and waits until HAProxy counts no session, no queued request and no connection on it.
-   * Counts twice: a request that was just given to the slot may not be counted yet.
-   */
+  /** Puts the slot into drain and waits until nothing uses it any more. */
   async drained(deadlineMs: number, signal: AbortSignal): Promise<DrainResult> {
-    const { clock } = this.#hooks;
-    const started = clock.monotonic();
-    const result = (outcome: DrainResult['outcome'], sessions = 0): DrainResult => ({
-      outcome,
-      ms: clock.monotonic() - started,
-      sessions,
-    });
     this.want('drain', 'stopping');
-    let outcome: DrainResult['outcome'] = 'deadline';
-    let sessions = 0;
-    let idle = 0;
-    while (clock.monotonic() - started < deadlineMs && !signal.aborted) {
-      try {
-        const held = this.#held;
-        const look = (await held?.look(signal))?.look;
-        if (held === undefined || look?.mine !== true) {
-          // A claim that is under way would put a slot into traffic after all, and a coordinator may have given another.
-          if (!this.#claiming && !(await this.#findAgain(signal))) return result('no-slot');
-        } else {
-          outcome = 'deadline';
-          sessions = look.sessions;
-          if (held.needsDrain(look)) await this.#write(held, 'drain', signal);
-          else idle = look.sessions === 0 ? idle + 1 : 0;
-          if (idle >= 2) return result('idle');
-        }
-      } catch (error) {
-        if (signal.aborted) break;
-        outcome = 'unreachable';
-        this.#hooks.log.warn(
-          { event: 'drain.unseen', haproxy: this.name, error: describeError(error) },
-          'sessions cannot be read',
-        );
-        if (this.#held === undefined) return result(outcome);
-      }
-      await clock.sleep(drainPollMs, signal);
-    }
-    return result(outcome, sessions);
+    const { clock, log } = this.#hooks;
+    const onUnseen = (error: string) => {
+      log.warn({ event: 'drain.unseen', haproxy: this.name, error }, 'sessions cannot be read');
+      return this.#held !== undefined;
+    };
+    return drainUntilIdle({ clock, look: (each) => this.#drainLook(each), onUnseen }, deadlineMs, signal);
+  }
+
+  async #drainLook(signal: AbortSignal): Promise<DrainLook> {
+    const held = this.#held;
+    const look = (await held?.look(signal))?.look;
+    // A claim that is under way would put a slot into traffic after all, and a coordinator may have given another.
+    if (held === undefined || look?.mine !== true)
+      return this.#claiming || (await this.#findAgain(signal)) ? 'again' : 'none';
+    if (!held.needsDrain(look)) return { sessions: look.sessions };
+    await this.#write(held, 'drain', signal);
+    return 'again';
   }
 
   /** Holds whatever slot has this app's address by now. Returns whether there is one. */
   async #findAgain(signal: AbortSignal): Promise<boolean> {
-    const [row] = await this.#mine(signal);
+    const rows = await this.#mine(signal);
+    const row = rows.find(isEnabled) ?? rows[0];
     const app = this.#app;
     if (row === undefined || app === undefined) {
       this.#held = undefined;
@@ -222,11 +195,17 @@ export class Registration {
     return this.address === undefined ? undefined : { address: this.address, port: this.#settings.port };
   }
 
-  /** The slots with this app's address, also above NODE_COUNT, which a coordinator may have given. */
+  /**
+   * The slots with this app's address, also above NODE_COUNT, which a coordinator may have given. Before the first
+   * contact those of all backends: the agent may have been restarted, or the address may have been another's.
+   */
   async #mine(signal: AbortSignal): Promise<ServerRow[]> {
     const slots = this.#slots;
     const app = this.#held?.app ?? this.#app;
-    if (slots === undefined || app === undefined) return [];
+    if (!this.#looked || slots === undefined || app === undefined) {
+      const seen = await this.#readAll(signal);
+      return slotsAt(seen.rows, seen.app);
+    }
     const { replies } = await this.#api.transact([commands.showServersState(slots.backend)], signal);
     const rows = replies.flatMap((reply) => parseServersState(reply));
     const all = 'dynamic' in slots ? slots : { ...slots, count: Number.POSITIVE_INFINITY };
@@ -283,12 +262,15 @@ export class Registration {
     signal: AbortSignal,
   ): Promise<{ app: AppAddress; way: WayIn; slots: Slots; rows: readonly ServerRow[] }> {
     this.#way ??= await loadWayIn(this.#settings);
-    const { replies, localAddress } = await this.#api.transact([commands.showServersState()], signal);
-    const app = this.#locate(localAddress);
-    const rows = replies.flatMap((reply) => parseServersState(reply));
+    const { app, rows } = await this.#readAll(signal);
     const slots = await this.#way.find(this.#api, rows, signal);
     this.#slots = slots;
     return { app, way: this.#way, slots, rows };
+  }
+
+  async #readAll(signal: AbortSignal): Promise<{ app: AppAddress; rows: readonly ServerRow[] }> {
+    const { replies, localAddress } = await this.#api.transact([commands.showServersState()], signal);
+    return { app: this.#locate(localAddress), rows: replies.flatMap((reply) => parseServersState(reply)) };
   }
 
   #locate(localAddress: string | undefined): AppAddress {
@@ -431,18 +413,29 @@ export class Registration {
 
   /** Gives the slot back; also one that was claimed by a round that did not live to hear of it. */
   async #leave(signal: AbortSignal): Promise<void> {
-    const mine = await this.#mine(signal);
-    // Out of traffic first, at once: the lock that the address needs may take a moment.
-    if (mine.length > 0) {
-      const batch = mine.map((row) => commands.setState(row, 'maint'));
-      await this.#api.transact(batch, signal);
-    }
-    for (const row of mine) {
-      if (await releaseSlot(this.#context(signal), row, row)) this.#event('slot.released', row, this.#reason);
-    }
+    if (this.#looked) await this.#giveBack(await this.#mine(signal), signal);
+    else await this.#leaveUnseen(signal);
     this.#held = undefined;
     this.#released = true;
     this.#hooks.onChange();
+  }
+
+  /** It never came to look: what has its address, and the slot that it had before. Looks once, a HAProxy that is away has forgotten it. */
+  async #leaveUnseen(signal: AbortSignal): Promise<void> {
+    const seen = await this.#readAll(signal).catch((error: unknown) => {
+      const fields = { event: 'address.unchecked', haproxy: this.name, error: describeError(error) };
+      this.#hooks.log.debug(fields, 'not asked whether this address stands in a slot');
+    });
+    if (seen === undefined) return;
+    await this.#giveBack(slotsAt(seen.rows, seen.app), signal);
+    const former = formerSlot(seen.rows, this.#memory.load(), seen.app);
+    if (former !== undefined && !(await answers(former, signal))) await this.#giveBack([former], signal);
+  }
+
+  async #giveBack(rows: readonly ServerRow[], signal: AbortSignal): Promise<void> {
+    await giveBack(this.#context(signal), this.#slots?.backend, rows, (slot) =>
+      this.#event('slot.released', slot, this.#reason),
+    );
   }
 
   #idlePause(): number {
