@@ -14,6 +14,7 @@
 import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import type { Heartbeat as HeartbeatMessage, Hello } from '../shared/protocol.ts';
+import { maxReasonLength } from '../shared/protocol-terms.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import type { Session } from './session.ts';
 
@@ -93,7 +94,7 @@ export class Heartbeat {
     clearTimeout(this.#lapse);
     if (this.#session === undefined || this.#paceMs === undefined) return;
     this.#beat(this.#session);
-    this.#session.send({ type: 'goodbye', reason });
+    this.#session.send({ type: 'goodbye', reason: reason.slice(0, maxReasonLength) });
     this.#session.close();
     await this.#hooks.clock.sleep(goodbyeMs, this.#over);
   }

@@ -29,8 +29,10 @@ import {
 } from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
+import { maxReasonLength } from '../shared/protocol-terms.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import { type DrainLook, type DrainResult, drainUntilIdle } from './drain-until-idle.ts';
+import { GateWait } from './gate-wait.ts';
 import { giveBack, slotsAt } from './give-back.ts';
 import { HeldSlot } from './held-slot.ts';
 import { answers, formerSlot, putInOrder, sweep } from './leftovers.ts';
@@ -72,7 +74,8 @@ const attendedMs = 10_000;
 /** Lock rows of the dead and doubles of one's own are looked for this often; a coordinator does it all the time. */
 const sweepMs = 20_000;
 const sweepAgainMs = 5000;
-const gatePollMs = 50;
+/** Right after a claim. */
+const firstLookMs = 50;
 const retryMs = { first: 100, most: 1000 };
 
 export class Registration {
@@ -87,6 +90,7 @@ export class Registration {
   #wanted: Wanted = 'out';
   #reason = 'the app has not answered yet';
   #held: HeldSlot | undefined;
+  readonly #gate = new GateWait();
   /** It was told that it stays in traffic although its probe fails. */
   #kept = false;
   #claiming = false;
@@ -124,6 +128,7 @@ export class Registration {
     if (this.#wanted === wanted || this.#wanted === 'gone') return;
     this.#wanted = wanted;
     this.#kept = false;
+    this.#gate.reset();
     this.#reason = reason;
     this.#tries = 0;
     this.#wake.wake();
@@ -143,7 +148,7 @@ export class Registration {
       ...(this.address === undefined ? {} : { address: this.address }),
       ...(backend === undefined ? {} : { backend }),
       ...(held === undefined ? {} : { slot: held.name.name }),
-      ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(this.#error === undefined ? {} : { error: this.#error.slice(0, maxReasonLength) }),
       ...(parameters === undefined ? {} : { dynamic: parameters }),
     };
   }
@@ -245,7 +250,7 @@ export class Registration {
     } finally {
       this.#claiming = false;
     }
-    return gatePollMs;
+    return firstLookMs;
   }
 
   /** First contact: my address, the slots, and what I or my address left behind. */
@@ -328,7 +333,8 @@ export class Registration {
       if (held.needsDrain(look)) await this.#write(held, 'drain', signal);
     } else if (held.written === 'drain' && !look.inMaintenance) {
       // The gate: HAProxy's own check must have passed.
-      if (this.#settings.gate === 'haproxy' && look.check === 'failed') return gatePollMs;
+      if (this.#settings.gate === 'haproxy' && look.check === 'failed') return this.#waitAtGate(held, look);
+      this.#gate.reset();
       // The app has just answered its agent, whatever HAProxy's checks found while it was paused or away.
       await this.#write(held, 'ready', signal, !look.serving && !look.draining);
     } else {
@@ -336,6 +342,15 @@ export class Registration {
       await this.#sweepNow(held, signal);
     }
     return this.#idlePause();
+  }
+
+  #waitAtGate(held: HeldSlot, look: SlotLook): number {
+    const { pauseMs, longMs } = this.#gate.wait(this.#hooks.clock.monotonic());
+    if (longMs === undefined) return pauseMs;
+    const last = look.checkStatus === '' ? '' : `; its last check: ${look.checkStatus}`;
+    const reason = `BERTH_GATE=haproxy: HAProxy's own check has not passed for ${Math.round(longMs / 1000)} s${last}`;
+    this.#event('slot.gated', held.name, reason);
+    return pauseMs;
   }
 
   /** Out of traffic, or the one that stays when all of them fail their probes. */

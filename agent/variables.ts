@@ -112,7 +112,7 @@ export const sections = {
         'BERTH_GATE',
         types.gate,
         'app',
-        "`app`: into traffic once the app answers at the registered address; `haproxy`: once HAProxy's own check passes too",
+        "`app`: into traffic once the app answers at the registered address; `haproxy`: once HAProxy's own check passes too (use `fall 2` or more: with `fall 1` the last result of the slot's former app can count until the next check)",
       ),
       tlsCa: optional(
         'HAPROXY_TLS_CA',
