@@ -100,6 +100,8 @@ export class Registration {
   #tries = 0;
   #looked = false;
   #sweepAt = 0;
+  /** What others left behind waits when something else is wanted. */
+  #sweeping: AbortController | undefined;
   readonly #wake = new Wakeup();
   #released = false;
   #attended = false;
@@ -131,6 +133,7 @@ export class Registration {
     this.#gate.reset();
     this.#reason = reason;
     this.#tries = 0;
+    this.#sweeping?.abort();
     this.#wake.wake();
   }
 
@@ -387,9 +390,21 @@ export class Registration {
     if (now < this.#sweepAt || slots === undefined) return;
     this.#sweepAt = now + sweepMs * (1 + this.#random());
     const tell = this.#event.bind(this);
-    await sweep(this.#context(signal), slots, held.name, held.app, tell);
-    const kept = await this.#way?.sweep(this.#context(signal), held.name, this.#attended, tell);
-    if (kept === true) this.#sweepAt = now + sweepAgainMs;
+    const sweeping = new AbortController();
+    this.#sweeping = sweeping;
+    const onAbort = () => sweeping.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const context = this.#context(sweeping.signal);
+      await sweep(context, slots, held.name, held.app, tell);
+      const kept = await this.#way?.sweep(context, held.name, this.#attended, tell);
+      if (kept === true) this.#sweepAt = now + sweepAgainMs;
+    } catch (error) {
+      if (!sweeping.signal.aborted) throw error;
+    } finally {
+      this.#sweeping = undefined;
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   async #lost(held: HeldSlot, look: SlotLook, signal: AbortSignal): Promise<void> {
