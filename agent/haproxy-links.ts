@@ -28,6 +28,8 @@ export class HaproxyLinks {
   readonly #hooks: HaproxyLinksHooks;
   readonly #links = new Map<string, { link: HaproxyLink; stop: AbortController }>();
 
+  #attended = false;
+
   constructor(endpoints: readonly Endpoint[], hooks: HaproxyLinksHooks) {
     this.#endpoints = endpoints;
     this.#hooks = hooks;
@@ -35,6 +37,12 @@ export class HaproxyLinks {
 
   get all(): HaproxyLink[] {
     return [...this.#links.values()].map(({ link }) => link);
+  }
+
+  /** Whether a coordinator looks after the slots too; links that are added later know it as well. */
+  set attended(attended: boolean) {
+    this.#attended = attended;
+    for (const { registration } of this.all) registration.attended = attended;
   }
 
   /** Links to every HAProxy, and follows the names until `signal` aborts. */
@@ -78,6 +86,7 @@ export class HaproxyLinks {
     for (const endpoint of added) {
       const stop = new AbortController();
       const link = this.#hooks.connect(endpoint, AbortSignal.any([signal, stop.signal]));
+      link.registration.attended = this.#attended;
       this.#links.set(endpoint.name, { link, stop });
     }
     return gone.length + added.length > 0;

@@ -100,20 +100,38 @@ test('what is found counts at once; what fails or hangs stays as it was, is told
 
 test('an agent has its link to each HAProxy that is found while another name hangs', async () => {
   const linked: string[] = [];
+  const attended = new Map<string, boolean>();
+  let late: (addresses: string[]) => void = quiet;
+  const slow = new Promise<string[]>((resolve) => {
+    late = resolve;
+  });
   const ending = new AbortController();
   const links = new HaproxyLinks(parseEndpoints('slow,quick,10.0.0.1', 99), {
     log,
     clock: patient,
-    lookup: (host) => (host === 'quick' ? Promise.resolve(['10.0.0.2']) : never),
+    lookup: (host) => (host === 'quick' ? Promise.resolve(['10.0.0.2']) : slow),
     connect: (endpoint) => {
       linked.push(endpoint.name);
-      return { report: () => ({}) } as HaproxyLink;
+      const registration = {
+        set attended(value: boolean) {
+          attended.set(endpoint.name, value);
+        },
+      };
+      return { report: () => ({}), registration } as HaproxyLink;
     },
     onChange: quiet,
   });
   const running = links.run(ending.signal);
   await until(() => linked.length === 2, { what: 'two links' });
   assert.deepEqual(linked.sort(), ['10.0.0.1:99', 'quick:99']);
+  // One that comes later knows that there is a coordinator.
+  links.attended = true;
+  late(['10.0.0.3']);
+  await until(() => linked.length === 3, { what: 'the third link' });
+  assert.deepEqual(
+    [...attended].sort(),
+    [...linked].sort().map((name) => [name, true]),
+  );
   ending.abort();
   await running;
 });
