@@ -13,7 +13,14 @@ import type { WayIn, WayInSettings } from './way-in.ts';
 
 type Settings = WayInSettings & { parameters: string };
 
-export function byAdding({ backend: given, slotPrefix: prefix, parameters }: Settings): WayIn {
+/** So many are probed side by side. */
+const probesAtOnce = 50;
+
+/** `isAlive`: whether something takes connections there. */
+export function byAdding(
+  { backend: given, slotPrefix: prefix, parameters }: Settings,
+  isAlive: typeof answers = answers,
+): WayIn {
   return {
     find: async (api, rows, signal) => {
       if (given !== undefined) return { backend: given, dynamic: true };
@@ -30,7 +37,13 @@ export function byAdding({ backend: given, slotPrefix: prefix, parameters }: Set
       const rows = slotsOf(all, { backend: own.backend, dynamic: true });
       const sweep = planSweep(rows, own, attended);
       const dead = [...sweep.dead];
-      for (const row of sweep.doubtful) if (!(await answers(row, signal))) dead.push(row);
+      for (let first = 0; first < sweep.doubtful.length; first += probesAtOnce) {
+        const some = sweep.doubtful.slice(first, first + probesAtOnce);
+        const alive = await Promise.all(some.map((row) => isAlive(row, signal)));
+        // A probe that was cut short says nothing.
+        signal.throwIfAborted();
+        dead.push(...some.filter((_, index) => alive[index] !== true));
+      }
       for (const row of dead) {
         if (await releaseSlot(context, row, row, isLong))
           tell('slot.released', row, `nothing has been there for ${row.secondsSinceChange} s`);

@@ -46,6 +46,8 @@ export class HaproxyAttachment {
   readonly #heartbeat: Heartbeat | undefined;
   #situation: Situation = { started: false, leaving: undefined, told: undefined };
   #phase: Phase = 'starting';
+  /** Phase and registrations as they were last told to the coordinator at once. */
+  #told = '';
   #answering = false;
   #gaveUp = false;
 
@@ -179,7 +181,7 @@ export class HaproxyAttachment {
           ...(service === undefined ? {} : { service }),
         }),
         onAttended: (attended) => {
-          for (const link of this.#links.all) link.registration.attended = attended;
+          this.#links.attended = attended;
         },
         onTold: (reason) => {
           if (reason !== undefined) this.note('agent.told', reason);
@@ -211,7 +213,12 @@ export class HaproxyAttachment {
       );
     }
     this.#phase = phase;
-    this.#heartbeat?.changed();
+    if (this.#heartbeat === undefined) return;
+    // A probe that finds what the last one found is no news.
+    const told = JSON.stringify([phase, links.map((link) => link.report())]);
+    if (told === this.#told) return;
+    this.#told = told;
+    this.#heartbeat.changed();
   }
 
   #announce(event: string, reason: string): void {

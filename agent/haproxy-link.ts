@@ -7,12 +7,13 @@ import type { Log } from '../shared/log.ts';
 import type { RegistrationReport } from '../shared/protocol.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import type { Config } from './config.ts';
+import type { DrainResult } from './drain-until-idle.ts';
 import { localAddress } from './local-address.ts';
 import { findLoopbackListener } from './loopback-hint.ts';
 import type { Attempt, ProbeTarget } from './probe-attempt.ts';
 import { initialProbeState, type ProbeState } from './probe-state.ts';
 import { Prober } from './prober.ts';
-import { type DrainResult, Registration } from './registration.ts';
+import { Registration } from './registration.ts';
 import type { TimelineEntry } from './timeline.ts';
 import { decideWanted, type Situation } from './wanted.ts';
 

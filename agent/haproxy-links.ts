@@ -5,8 +5,8 @@
 // be the same one under another name (whose link finds the slot by its address), or DNS may have lost it for a
 // moment. A lookup that fails changes nothing.
 import type { Clock } from '../shared/clock.ts';
-import { describeError } from '../shared/errors.ts';
-import { type Endpoint, type Lookup, resolveEndpoints } from '../shared/haproxy/endpoint.ts';
+import type { Endpoint, Lookup } from '../shared/haproxy/endpoint.ts';
+import { EndpointNames } from '../shared/haproxy/endpoint-names.ts';
 import type { Log } from '../shared/log.ts';
 import type { HaproxyLink } from './haproxy-link.ts';
 
@@ -27,7 +27,8 @@ export class HaproxyLinks {
   readonly #endpoints: readonly Endpoint[];
   readonly #hooks: HaproxyLinksHooks;
   readonly #links = new Map<string, { link: HaproxyLink; stop: AbortController }>();
-  readonly #known = new Map<string, readonly string[]>();
+
+  #attended = false;
 
   constructor(endpoints: readonly Endpoint[], hooks: HaproxyLinksHooks) {
     this.#endpoints = endpoints;
@@ -38,33 +39,34 @@ export class HaproxyLinks {
     return [...this.#links.values()].map(({ link }) => link);
   }
 
+  /** Whether a coordinator looks after the slots too; links that are added later know it as well. */
+  set attended(attended: boolean) {
+    this.#attended = attended;
+    for (const { registration } of this.all) registration.attended = attended;
+  }
+
   /** Links to every HAProxy, and follows the names until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#hooks;
+    const { clock, lookup, log, onChange } = this.#hooks;
+    const names: EndpointNames = new EndpointNames(this.#endpoints, {
+      clock,
+      lookup,
+      onFound: () => follow(),
+      onFailed: (host, error) =>
+        log.debug({ event: 'lookup.failed', host, error }, `${host} was not found: ${error}`),
+    });
+    const follow = () => {
+      if (this.#follow(names.all, signal)) onChange();
+    };
+    follow();
     let lookedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       const troubled = this.all.some((link) => link.report().error !== undefined);
       if (troubled || clock.monotonic() - lookedAt >= lookAgainMs) {
         lookedAt = clock.monotonic();
-        const endpoints = await resolveEndpoints(this.#endpoints, (host) => this.#lookUp(host));
-        if (this.#follow(endpoints, signal)) this.#hooks.onChange();
+        await names.look(signal);
       }
       await clock.sleep(lookAgainSoonMs, signal);
-    }
-  }
-
-  /** The addresses of `host`; those that were last known when the lookup fails. */
-  async #lookUp(host: string): Promise<readonly string[]> {
-    try {
-      const addresses = await this.#hooks.lookup(host);
-      this.#known.set(host, addresses);
-      return addresses;
-    } catch (error) {
-      this.#hooks.log.debug(
-        { event: 'lookup.failed', host, error: describeError(error) },
-        `${host} was not found`,
-      );
-      return this.#known.get(host) ?? [];
     }
   }
 
@@ -84,6 +86,7 @@ export class HaproxyLinks {
     for (const endpoint of added) {
       const stop = new AbortController();
       const link = this.#hooks.connect(endpoint, AbortSignal.any([signal, stop.signal]));
+      link.registration.attended = this.#attended;
       this.#links.set(endpoint.name, { link, stop });
     }
     return gone.length + added.length > 0;

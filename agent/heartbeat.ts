@@ -14,6 +14,7 @@
 import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import type { Heartbeat as HeartbeatMessage, Hello } from '../shared/protocol.ts';
+import { maxReasonLength } from '../shared/protocol-terms.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import type { Session } from './session.ts';
 
@@ -54,7 +55,8 @@ export class Heartbeat {
   #over: AbortSignal | undefined;
   #paceMs: number | undefined;
   #seq = 0;
-  #lapse: NodeJS.Timeout | undefined;
+  /** What was told lapses unless this aborts. */
+  #lapse: AbortController | undefined;
   #failure: string | undefined;
   /** When the sleep that goes on should end, by `performance.now()`. */
   #dueAt = Number.POSITIVE_INFINITY;
@@ -86,14 +88,15 @@ export class Heartbeat {
       if (!this.#endedByThaw) await clock.sleep(pause * (0.5 + Math.random()), signal);
       this.#endedByThaw = false;
     }
+    this.#lapse?.abort();
   }
 
   /** The last heartbeat and the goodbye; resolves when the coordinator has them, soon in any case. */
   async sayGoodbye(reason: string): Promise<void> {
-    clearTimeout(this.#lapse);
+    this.#lapse?.abort();
     if (this.#session === undefined || this.#paceMs === undefined) return;
     this.#beat(this.#session);
-    this.#session.send({ type: 'goodbye', reason });
+    this.#session.send({ type: 'goodbye', reason: reason.slice(0, maxReasonLength) });
     this.#session.close();
     await this.#hooks.clock.sleep(goodbyeMs, this.#over);
   }
@@ -114,7 +117,7 @@ export class Heartbeat {
         this.#hooks.onAttended(true);
       },
       onDrain: ({ drain, reason }) => {
-        clearTimeout(this.#lapse);
+        this.#lapse?.abort();
         this.#hooks.onTold(drain ? reason : undefined);
       },
       onEnd: (reason) => {
@@ -189,7 +192,14 @@ export class Heartbeat {
     this.#failure = undefined;
     log.info({ event: 'session.closed', url, reason }, `on its own again: ${reason}`);
     this.#hooks.onAttended(false);
-    this.#lapse = setTimeout(() => this.#hooks.onTold(undefined), this.#settings.toldHoldsMs);
-    this.#lapse.unref();
+    void this.#letLapse();
+  }
+
+  async #letLapse(): Promise<void> {
+    this.#lapse?.abort();
+    const lapse = new AbortController();
+    this.#lapse = lapse;
+    await this.#hooks.clock.sleep(this.#settings.toldHoldsMs, lapse.signal);
+    if (!lapse.signal.aborted) this.#hooks.onTold(undefined);
   }
 }

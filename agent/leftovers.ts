@@ -65,18 +65,25 @@ export async function putInOrder({
     for (const row of serving) tell('slot.draining', row, 'it has this address, where no app answers yet');
   }
 
-  // A container that was restarted with another address: its old slot is its own to give back, unless somebody
-  // answers at the old address by now.
-  if (before === undefined || before.backend !== slots.backend) return;
-  const old = { address: before.address, port: before.port };
-  if ((old.address === app.address && old.port === app.port) || (await answers(old, signal))) return;
-  const slot = { backend: before.backend, name: before.slot };
-  if (await releaseSlot(context, slot, old))
-    tell(
-      'slot.released',
-      slot,
-      `this container had ${formatHostPort(old.address, old.port)} before it was restarted`,
-    );
+  const former = before?.backend === slots.backend ? formerSlot(rows, before, app) : undefined;
+  if (former === undefined || (await answers(former, signal))) return;
+  if (await releaseSlot(context, former, former)) {
+    const at = formatHostPort(former.address, former.port);
+    tell('slot.released', former, `this container had ${at} before it was restarted`);
+  }
+}
+
+/**
+ * The row of the slot that a container had before it was restarted with another address: its own to give back, unless
+ * somebody answers at the old address by now. Pure.
+ */
+export function formerSlot(
+  rows: readonly ServerRow[],
+  before: RememberedSlot | undefined,
+  app: AppAddress,
+): ServerRow | undefined {
+  if (before === undefined || (before.address === app.address && before.port === app.port)) return undefined;
+  return rows.find((row) => row.backend === before.backend && row.name === before.slot && holds(row, before));
 }
 
 /**

@@ -29,9 +29,13 @@ import {
 } from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { AgentEvent, RegistrationReport } from '../shared/protocol.ts';
+import { maxReasonLength } from '../shared/protocol-terms.ts';
 import { Wakeup } from '../shared/wakeup.ts';
+import { type DrainLook, type DrainResult, drainUntilIdle } from './drain-until-idle.ts';
+import { GateWait } from './gate-wait.ts';
+import { giveBack, slotsAt } from './give-back.ts';
 import { HeldSlot } from './held-slot.ts';
-import { putInOrder, sweep } from './leftovers.ts';
+import { answers, formerSlot, putInOrder, sweep } from './leftovers.ts';
 import { SlotMemory } from './slot-memory.ts';
 import { loadWayIn, type WayIn, type WayInSettings } from './way-in.ts';
 
@@ -65,20 +69,13 @@ export interface RegistrationHooks {
  */
 export type Wanted = 'out' | 'ready' | 'standby' | 'unready' | 'drain' | 'gone';
 
-export interface DrainResult {
-  outcome: 'idle' | 'deadline' | 'no-slot' | 'unreachable';
-  ms: number;
-  /** Sessions that were left. */
-  sessions: number;
-}
-
 const aloneMs = 1000;
 const attendedMs = 10_000;
 /** Lock rows of the dead and doubles of one's own are looked for this often; a coordinator does it all the time. */
 const sweepMs = 20_000;
 const sweepAgainMs = 5000;
-const drainPollMs = 20;
-const gatePollMs = 50;
+/** Right after a claim. */
+const firstLookMs = 50;
 const retryMs = { first: 100, most: 1000 };
 
 export class Registration {
@@ -93,6 +90,7 @@ export class Registration {
   #wanted: Wanted = 'out';
   #reason = 'the app has not answered yet';
   #held: HeldSlot | undefined;
+  readonly #gate = new GateWait();
   /** It was told that it stays in traffic although its probe fails. */
   #kept = false;
   #claiming = false;
@@ -102,6 +100,8 @@ export class Registration {
   #tries = 0;
   #looked = false;
   #sweepAt = 0;
+  /** What others left behind waits when something else is wanted. */
+  #sweeping: AbortController | undefined;
   readonly #wake = new Wakeup();
   #released = false;
   #attended = false;
@@ -130,8 +130,10 @@ export class Registration {
     if (this.#wanted === wanted || this.#wanted === 'gone') return;
     this.#wanted = wanted;
     this.#kept = false;
+    this.#gate.reset();
     this.#reason = reason;
     this.#tries = 0;
+    this.#sweeping?.abort();
     this.#wake.wake();
   }
 
@@ -149,7 +151,7 @@ export class Registration {
       ...(this.address === undefined ? {} : { address: this.address }),
       ...(backend === undefined ? {} : { backend }),
       ...(held === undefined ? {} : { slot: held.name.name }),
-      ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(this.#error === undefined ? {} : { error: this.#error.slice(0, maxReasonLength) }),
       ...(parameters === undefined ? {} : { dynamic: parameters }),
     };
   }
@@ -162,53 +164,32 @@ export class Registration {
     }
   }
 
-  /**
-   * Puts the slot into drain and waits until HAProxy counts no session, no queued request and no connection on it.
-   * Counts twice: a request that was just given to the slot may not be counted yet.
-   */
+  /** Puts the slot into drain and waits until nothing uses it any more. */
   async drained(deadlineMs: number, signal: AbortSignal): Promise<DrainResult> {
-    const { clock } = this.#hooks;
-    const started = clock.monotonic();
-    const result = (outcome: DrainResult['outcome'], sessions = 0): DrainResult => ({
-      outcome,
-      ms: clock.monotonic() - started,
-      sessions,
-    });
     this.want('drain', 'stopping');
-    let outcome: DrainResult['outcome'] = 'deadline';
-    let sessions = 0;
-    let idle = 0;
-    while (clock.monotonic() - started < deadlineMs && !signal.aborted) {
-      try {
-        const held = this.#held;
-        const look = (await held?.look(signal))?.look;
-        if (held === undefined || look?.mine !== true) {
-          // A claim that is under way would put a slot into traffic after all, and a coordinator may have given another.
-          if (!this.#claiming && !(await this.#findAgain(signal))) return result('no-slot');
-        } else {
-          outcome = 'deadline';
-          sessions = look.sessions;
-          if (held.needsDrain(look)) await this.#write(held, 'drain', signal);
-          else idle = look.sessions === 0 ? idle + 1 : 0;
-          if (idle >= 2) return result('idle');
-        }
-      } catch (error) {
-        if (signal.aborted) break;
-        outcome = 'unreachable';
-        this.#hooks.log.warn(
-          { event: 'drain.unseen', haproxy: this.name, error: describeError(error) },
-          'sessions cannot be read',
-        );
-        if (this.#held === undefined) return result(outcome);
-      }
-      await clock.sleep(drainPollMs, signal);
-    }
-    return result(outcome, sessions);
+    const { clock, log } = this.#hooks;
+    const onUnseen = (error: string) => {
+      log.warn({ event: 'drain.unseen', haproxy: this.name, error }, 'sessions cannot be read');
+      return this.#held !== undefined;
+    };
+    return drainUntilIdle({ clock, look: (each) => this.#drainLook(each), onUnseen }, deadlineMs, signal);
+  }
+
+  async #drainLook(signal: AbortSignal): Promise<DrainLook> {
+    const held = this.#held;
+    const look = (await held?.look(signal))?.look;
+    // A claim that is under way would put a slot into traffic after all, and a coordinator may have given another.
+    if (held === undefined || look?.mine !== true)
+      return this.#claiming || (await this.#findAgain(signal)) ? 'again' : 'none';
+    if (!held.needsDrain(look)) return { sessions: look.sessions };
+    await this.#write(held, 'drain', signal);
+    return 'again';
   }
 
   /** Holds whatever slot has this app's address by now. Returns whether there is one. */
   async #findAgain(signal: AbortSignal): Promise<boolean> {
-    const [row] = await this.#mine(signal);
+    const rows = await this.#mine(signal);
+    const row = rows.find(isEnabled) ?? rows[0];
     const app = this.#app;
     if (row === undefined || app === undefined) {
       this.#held = undefined;
@@ -222,11 +203,17 @@ export class Registration {
     return this.address === undefined ? undefined : { address: this.address, port: this.#settings.port };
   }
 
-  /** The slots with this app's address, also above NODE_COUNT, which a coordinator may have given. */
+  /**
+   * The slots with this app's address, also above NODE_COUNT, which a coordinator may have given. Before the first
+   * contact those of all backends: the agent may have been restarted, or the address may have been another's.
+   */
   async #mine(signal: AbortSignal): Promise<ServerRow[]> {
     const slots = this.#slots;
     const app = this.#held?.app ?? this.#app;
-    if (slots === undefined || app === undefined) return [];
+    if (!this.#looked || slots === undefined || app === undefined) {
+      const seen = await this.#readAll(signal);
+      return slotsAt(seen.rows, seen.app);
+    }
     const { replies } = await this.#api.transact([commands.showServersState(slots.backend)], signal);
     const rows = replies.flatMap((reply) => parseServersState(reply));
     const all = 'dynamic' in slots ? slots : { ...slots, count: Number.POSITIVE_INFINITY };
@@ -266,7 +253,7 @@ export class Registration {
     } finally {
       this.#claiming = false;
     }
-    return gatePollMs;
+    return firstLookMs;
   }
 
   /** First contact: my address, the slots, and what I or my address left behind. */
@@ -283,12 +270,15 @@ export class Registration {
     signal: AbortSignal,
   ): Promise<{ app: AppAddress; way: WayIn; slots: Slots; rows: readonly ServerRow[] }> {
     this.#way ??= await loadWayIn(this.#settings);
-    const { replies, localAddress } = await this.#api.transact([commands.showServersState()], signal);
-    const app = this.#locate(localAddress);
-    const rows = replies.flatMap((reply) => parseServersState(reply));
+    const { app, rows } = await this.#readAll(signal);
     const slots = await this.#way.find(this.#api, rows, signal);
     this.#slots = slots;
     return { app, way: this.#way, slots, rows };
+  }
+
+  async #readAll(signal: AbortSignal): Promise<{ app: AppAddress; rows: readonly ServerRow[] }> {
+    const { replies, localAddress } = await this.#api.transact([commands.showServersState()], signal);
+    return { app: this.#locate(localAddress), rows: replies.flatMap((reply) => parseServersState(reply)) };
   }
 
   #locate(localAddress: string | undefined): AppAddress {
@@ -346,7 +336,8 @@ export class Registration {
       if (held.needsDrain(look)) await this.#write(held, 'drain', signal);
     } else if (held.written === 'drain' && !look.inMaintenance) {
       // The gate: HAProxy's own check must have passed.
-      if (this.#settings.gate === 'haproxy' && look.check === 'failed') return gatePollMs;
+      if (this.#settings.gate === 'haproxy' && look.check === 'failed') return this.#waitAtGate(held, look);
+      this.#gate.reset();
       // The app has just answered its agent, whatever HAProxy's checks found while it was paused or away.
       await this.#write(held, 'ready', signal, !look.serving && !look.draining);
     } else {
@@ -354,6 +345,15 @@ export class Registration {
       await this.#sweepNow(held, signal);
     }
     return this.#idlePause();
+  }
+
+  #waitAtGate(held: HeldSlot, look: SlotLook): number {
+    const { pauseMs, longMs } = this.#gate.wait(this.#hooks.clock.monotonic());
+    if (longMs === undefined) return pauseMs;
+    const last = look.checkStatus === '' ? '' : `; its last check: ${look.checkStatus}`;
+    const reason = `BERTH_GATE=haproxy: HAProxy's own check has not passed for ${Math.round(longMs / 1000)} s${last}`;
+    this.#event('slot.gated', held.name, reason);
+    return pauseMs;
   }
 
   /** Out of traffic, or the one that stays when all of them fail their probes. */
@@ -390,9 +390,21 @@ export class Registration {
     if (now < this.#sweepAt || slots === undefined) return;
     this.#sweepAt = now + sweepMs * (1 + this.#random());
     const tell = this.#event.bind(this);
-    await sweep(this.#context(signal), slots, held.name, held.app, tell);
-    const kept = await this.#way?.sweep(this.#context(signal), held.name, this.#attended, tell);
-    if (kept === true) this.#sweepAt = now + sweepAgainMs;
+    const sweeping = new AbortController();
+    this.#sweeping = sweeping;
+    const onAbort = () => sweeping.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      const context = this.#context(sweeping.signal);
+      await sweep(context, slots, held.name, held.app, tell);
+      const kept = await this.#way?.sweep(context, held.name, this.#attended, tell);
+      if (kept === true) this.#sweepAt = now + sweepAgainMs;
+    } catch (error) {
+      if (!sweeping.signal.aborted) throw error;
+    } finally {
+      this.#sweeping = undefined;
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   async #lost(held: HeldSlot, look: SlotLook, signal: AbortSignal): Promise<void> {
@@ -431,18 +443,29 @@ export class Registration {
 
   /** Gives the slot back; also one that was claimed by a round that did not live to hear of it. */
   async #leave(signal: AbortSignal): Promise<void> {
-    const mine = await this.#mine(signal);
-    // Out of traffic first, at once: the lock that the address needs may take a moment.
-    if (mine.length > 0) {
-      const batch = mine.map((row) => commands.setState(row, 'maint'));
-      await this.#api.transact(batch, signal);
-    }
-    for (const row of mine) {
-      if (await releaseSlot(this.#context(signal), row, row)) this.#event('slot.released', row, this.#reason);
-    }
+    if (this.#looked) await this.#giveBack(await this.#mine(signal), signal);
+    else await this.#leaveUnseen(signal);
     this.#held = undefined;
     this.#released = true;
     this.#hooks.onChange();
+  }
+
+  /** It never came to look: what has its address, and the slot that it had before. Looks once, a HAProxy that is away has forgotten it. */
+  async #leaveUnseen(signal: AbortSignal): Promise<void> {
+    const seen = await this.#readAll(signal).catch((error: unknown) => {
+      const fields = { event: 'address.unchecked', haproxy: this.name, error: describeError(error) };
+      this.#hooks.log.debug(fields, 'not asked whether this address stands in a slot');
+    });
+    if (seen === undefined) return;
+    await this.#giveBack(slotsAt(seen.rows, seen.app), signal);
+    const former = formerSlot(seen.rows, this.#memory.load(), seen.app);
+    if (former !== undefined && !(await answers(former, signal))) await this.#giveBack([former], signal);
+  }
+
+  async #giveBack(rows: readonly ServerRow[], signal: AbortSignal): Promise<void> {
+    await giveBack(this.#context(signal), this.#slots?.backend, rows, (slot) =>
+      this.#event('slot.released', slot, this.#reason),
+    );
   }
 
   #idlePause(): number {

@@ -2,6 +2,7 @@
 // dropped when nobody listens for long.
 import type { Clock } from '../shared/clock.ts';
 import type { AgentEvent } from '../shared/protocol.ts';
+import { maxReasonLength } from '../shared/protocol-terms.ts';
 
 export type TimelineEntry = Omit<AgentEvent, 'ageMs'>;
 
@@ -26,7 +27,7 @@ export class Timeline {
     const taken = this.#events.map(({ event, at }) => ({
       ...event,
       ageMs: Math.round(now - at),
-      ...(event.reason === undefined ? {} : { reason: event.reason.slice(0, 1000) }),
+      ...(event.reason === undefined ? {} : { reason: event.reason.slice(0, maxReasonLength) }),
     }));
     this.#events = [];
     return taken;

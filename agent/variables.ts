@@ -73,7 +73,7 @@ export const sections = {
       servers: required(
         'HAPROXY_SERVER',
         types.servers,
-        "Host of HAProxy's Runtime API, or several: `lb1,lb2:9998`; a name with several addresses counts as several; a path is a unix socket",
+        "Host of HAProxy's Runtime API, or several: `lb1,lb2:9998`; a name with several addresses counts as several, of one with IPv4 and IPv6 addresses only those of IPv4; a path is a unix socket",
       ),
       port: withDefault(
         'HAPROXY_PORT',
@@ -112,7 +112,7 @@ export const sections = {
         'BERTH_GATE',
         types.gate,
         'app',
-        "`app`: into traffic once the app answers at the registered address; `haproxy`: once HAProxy's own check passes too",
+        "`app`: into traffic once the app answers at the registered address; `haproxy`: once HAProxy's own check passes too (use `fall 2` or more: with `fall 1` the last result of the slot's former app can count until the next check)",
       ),
       tlsCa: optional(
         'HAPROXY_TLS_CA',

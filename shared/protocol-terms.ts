@@ -15,3 +15,6 @@ export const closeCodes = {
 
 /** The largest message that either side accepts, in bytes. */
 export const maxMessageBytes = 64 * 1024;
+
+/** The longest reason or error that a message may carry; a longer one is cut by who sends it. */
+export const maxReasonLength = 1000;

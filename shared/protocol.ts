@@ -12,6 +12,8 @@
 // an older or newer peer keeps working; a field once given a meaning keeps it.
 import * as z from 'zod/mini';
 
+import { maxReasonLength } from './protocol-terms.ts';
+
 export { closeCodes, maxMessageBytes, protocolVersion } from './protocol-terms.ts';
 
 /** No control characters: not every database takes all of them, and nobody can read them. */
@@ -31,7 +33,7 @@ export const registrationSchema = z.object({
   address: z.optional(name),
   port: z.int().check(z.minimum(1), z.maximum(65535)),
   state: z.enum(['none', 'ready', 'drain', 'maint']),
-  error: z.optional(z.string().check(z.maxLength(1000))),
+  error: z.optional(z.string().check(z.maxLength(maxReasonLength))),
   /** The server is not a template's slot: the agent adds it, with these parameters behind its address. */
   dynamic: z.optional(z.string().check(z.maxLength(1000))),
 });
@@ -70,7 +72,7 @@ export const heartbeatSchema = z.object({
           haproxy: z.optional(name),
           backend: z.optional(name),
           slot: z.optional(name),
-          reason: z.optional(z.string().check(z.maxLength(1000))),
+          reason: z.optional(z.string().check(z.maxLength(maxReasonLength))),
         }),
       )
       .check(z.maxLength(100)),
@@ -81,7 +83,7 @@ export type AgentEvent = NonNullable<Heartbeat['events']>[number];
 
 export const goodbyeSchema = z.object({
   type: z.literal('goodbye'),
-  reason: z.string().check(z.maxLength(1000)),
+  reason: z.string().check(z.maxLength(maxReasonLength)),
 });
 export type Goodbye = z.infer<typeof goodbyeSchema>;
 

@@ -44,7 +44,7 @@ export const options = {
     'HAPROXY_SERVER',
     'haproxy.server',
     types.servers,
-    "Host of HAProxy's Runtime API, or several: `lb1,lb2:9998`; a name with several addresses counts as several; a path is a unix socket",
+    "Host of HAProxy's Runtime API, or several: `lb1,lb2:9998`; a name with several addresses counts as several, of one with IPv4 and IPv6 addresses only those of IPv4; a path is a unix socket",
   ),
   haproxyPort: withDefault(
     'HAPROXY_PORT',

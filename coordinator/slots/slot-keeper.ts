@@ -3,7 +3,8 @@
 import { lookup } from 'node:dns/promises';
 import type { Clock } from '../../shared/clock.ts';
 import { describeError } from '../../shared/errors.ts';
-import { type Endpoint, resolveEndpoints } from '../../shared/haproxy/endpoint.ts';
+import type { Endpoint, Lookup } from '../../shared/haproxy/endpoint.ts';
+import { EndpointNames } from '../../shared/haproxy/endpoint-names.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRecord } from '../agents/agent-record.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
@@ -18,6 +19,8 @@ export interface SlotKeeperOptions {
   audit: { record(entry: AuditEntry): Promise<void> };
   log: Log;
   clock: Clock;
+  /** Default: the system's. */
+  lookup?: Lookup;
   /** What Docker says of the agent's container; default: unknown. */
   containerFate?: KeeperHooks['containerFate'];
   /** Slot prefixes beside the configured one. */
@@ -30,8 +33,6 @@ export interface SlotKeeperOptions {
 }
 
 const resolveEveryMs = 15_000;
-/** A name server that does not answer holds up nobody: until it does, names are taken as they were last known. */
-const lookupMs = 2000;
 
 interface Running {
   keeper: HaproxyKeeper;
@@ -42,12 +43,23 @@ interface Running {
 export class SlotKeeper {
   readonly #options: SlotKeeperOptions;
   readonly #running = new Map<string, Running>();
-  readonly #known = new Map<string, readonly string[]>();
+  readonly #stopping = new Set<Promise<void>>();
+  readonly #names: EndpointNames;
+  #signal: AbortSignal | undefined;
   readonly #hooks: KeeperHooks;
 
   constructor(options: SlotKeeperOptions) {
-    const { log, clock, registry, audit } = options;
+    const { log, clock, registry, audit, lookup = addressesOf } = options;
     this.#options = options;
+    this.#names = new EndpointNames(options.haproxys, {
+      clock,
+      lookup,
+      onFound: () => this.#follow(),
+      onFailed: (host, error) => {
+        const text = `HAPROXY_SERVER: ${host} cannot be looked up: ${error}`;
+        log.warn({ event: 'haproxy.unresolved', host, error }, text);
+      },
+    });
     this.#hooks = {
       log,
       clock,
@@ -59,7 +71,7 @@ export class SlotKeeper {
       agents: () => registry.list(),
       containerFate: options.containerFate ?? (() => 'unknown'),
       prefixes: options.prefixes ?? (() => []),
-      haproxyCount: () => this.#running.size,
+      haproxyCount: () => this.#names.count,
       round: options.onRound ?? (() => undefined),
       repaired: options.onRepair ?? (() => undefined),
       changed: options.onChange ?? (() => undefined),
@@ -69,14 +81,16 @@ export class SlotKeeper {
   /** Until aborted. */
   async run(signal: AbortSignal): Promise<void> {
     const stopListening = this.#options.registry.onChange(() => this.wake());
+    this.#signal = signal;
+    this.#follow();
     try {
       while (!signal.aborted) {
-        await this.#follow(signal);
+        await this.#names.look(signal);
         await this.#options.clock.sleep(resolveEveryMs, signal);
       }
     } finally {
       stopListening();
-      await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+      await Promise.all([...this.#stopping, ...[...this.#running.values()].map(({ ended }) => ended)]);
     }
   }
 
@@ -102,42 +116,31 @@ export class SlotKeeper {
   }
 
   /** Starts a keeper for each HAProxy that has none, ends those whose HAProxy is not in the names any more. */
-  async #follow(signal: AbortSignal): Promise<void> {
-    const { haproxys, slotPrefix, intervalMs } = this.#options;
-    const endpoints = await resolveEndpoints(haproxys, (host) => this.#lookUp(host));
-    if (signal.aborted) return;
+  #follow(): void {
+    const signal = this.#signal;
+    if (signal === undefined || signal.aborted) return;
+    const { slotPrefix, intervalMs } = this.#options;
+    const endpoints = this.#names.all;
     const names = new Set(endpoints.map(({ name }) => name));
-    for (const [name, running] of this.#running) {
+    for (const [name, { stop, ended }] of this.#running) {
       if (names.has(name)) continue;
-      running.stop.abort();
       this.#running.delete(name);
-      await running.ended;
+      this.#stopping.add(ended);
+      void ended.then(() => this.#stopping.delete(ended));
+      stop.abort();
     }
+    // It may be the same HAProxy under another name: two keepers at once would be in each other's way.
+    const before = Promise.all(this.#stopping);
     for (const endpoint of endpoints) {
       if (this.#running.has(endpoint.name)) continue;
       const keeper = new HaproxyKeeper(endpoint, { slotPrefix, intervalMs }, this.#hooks);
       const stop = new AbortController();
-      const ended = keeper.run(AbortSignal.any([signal, stop.signal]));
+      const ended = before.then(() => keeper.run(AbortSignal.any([signal, stop.signal])));
       this.#running.set(endpoint.name, { keeper, stop, ended });
     }
   }
+}
 
-  async #lookUp(host: string): Promise<readonly string[]> {
-    const { log, clock } = this.#options;
-    const done = new AbortController();
-    try {
-      const found = await Promise.race([lookup(host, { all: true }), clock.sleep(lookupMs, done.signal)]);
-      if (found === undefined) throw new Error(`no answer within ${lookupMs} ms`);
-      this.#known.set(
-        host,
-        found.map(({ address }) => address),
-      );
-    } catch (error) {
-      const text = `HAPROXY_SERVER: ${host} cannot be looked up: ${describeError(error)}`;
-      log.warn({ event: 'haproxy.unresolved', host, error: describeError(error) }, text);
-    } finally {
-      done.abort();
-    }
-    return this.#known.get(host) ?? [];
-  }
+async function addressesOf(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
 }

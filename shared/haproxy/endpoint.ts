@@ -79,26 +79,38 @@ export function parseEndpoints(text: string, defaultPort: number, tls?: TlsFiles
 
 export type Lookup = (host: string) => Promise<readonly string[]>;
 
+/** True when `host` is a name that is to be looked up. */
+export const isNamed = ({ host, path }: Endpoint): boolean => path === undefined && isIP(host) === 0;
+
 /**
- * Resolves names with several addresses into one endpoint each, named by address; a name with one address keeps its
- * name, so that a HAProxy that comes back under another address is found again.
+ * The HAProxys that a name stands for: several addresses are one each, named by address; a name with one address keeps
+ * its name, so that a HAProxy that comes back under another address is found again. Of a name that has addresses of both
+ * families IPv4's count: one machine with two addresses is one HAProxy, not two. Agents and the coordinator spell them
+ * alike. Pure; an empty list of addresses stands for a name that is the HAProxy's own.
+ */
+export function spellEndpoints(endpoint: Endpoint, addresses: readonly string[]): Endpoint[] {
+  const distinct = [...new Set(addresses)].sort();
+  const ipv4 = distinct.filter((address) => isIP(address) === 4);
+  const chosen = ipv4.length > 0 ? ipv4 : distinct;
+  // Connected to by name, over whichever family answers there: `localhost` is 127.0.0.1 or ::1.
+  if (chosen.length < 2) return [endpoint];
+  return chosen.map((address) => ({
+    ...endpoint,
+    name: formatHostPort(address, endpoint.port),
+    host: address,
+    serverName: endpoint.host,
+  }));
+}
+
+/**
+ * All endpoints with their names looked up, once.
  * @throws what `lookup` throws
  */
 export async function resolveEndpoints(endpoints: readonly Endpoint[], lookup: Lookup): Promise<Endpoint[]> {
   const resolved = await Promise.all(
-    endpoints.map(async (endpoint): Promise<Endpoint[]> => {
-      if (endpoint.path !== undefined || isIP(endpoint.host) !== 0) return [endpoint];
-      const addresses = [...new Set(await lookup(endpoint.host))].sort();
-      const families = new Set(addresses.map((address) => isIP(address)));
-      // One machine with an IPv4 and an IPv6 address is one HAProxy, not two.
-      if (addresses.length < 2 || (addresses.length === 2 && families.size === 2)) return [endpoint];
-      return addresses.map((address) => ({
-        ...endpoint,
-        name: formatHostPort(address, endpoint.port),
-        host: address,
-        serverName: endpoint.host,
-      }));
-    }),
+    endpoints.map(async (endpoint) =>
+      isNamed(endpoint) ? spellEndpoints(endpoint, await lookup(endpoint.host)) : [endpoint],
+    ),
   );
   return resolved.flat();
 }

@@ -1,6 +1,7 @@
 // Which backend is meant when HAPROXY_BACKEND is not set and there is no template to tell it: the only one that takes
 // servers at run time and has none of its own. Pure.
 import { BerthError } from '../errors.ts';
+import { listSome } from '../list-some.ts';
 import { dynamicAlgorithms, isDynamic } from './dynamic-servers.ts';
 import { isLockRow } from './lock.ts';
 import type { ServerRow, StatRow } from './servers-state.ts';
@@ -21,7 +22,7 @@ export function findDynamicBackend(stats: readonly StatRow[], rows: readonly Ser
   const [only] = open;
   if (only !== undefined && open.length === 1) return only;
   if (open.length > 1)
-    throw new BerthError('slot.ambiguous-backend', `several backends can take servers: ${open.join(', ')}`, {
+    throw new BerthError('slot.ambiguous-backend', `several backends can take servers: ${listSome(open)}`, {
       hint: 'set HAPROXY_BACKEND to the one that is meant',
     });
   throw new BerthError(

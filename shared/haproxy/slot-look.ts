@@ -22,6 +22,8 @@ export interface SlotLook {
    * with `fall 1` there is no counter.
    */
   check: 'passed' | 'failed' | 'none';
+  /** As HAProxy calls the result of its last check (`L4CON`); empty when it has none. */
+  checkStatus: string;
   /** Requests in flight, queued for this slot, and connections in use; 0 means idle. */
   sessions: number;
   /** Takes traffic for a placeholder: HAProxy sends requests to itself. */
@@ -55,6 +57,7 @@ export function readSlotLook(row: StatRow | undefined, slot: ServerName, app: Ap
     inMaintenance,
     draining: status.startsWith('DRAIN'),
     check: checkStatus === '' ? 'none' : passed ? 'passed' : 'failed',
+    checkStatus,
     sessions: count('scur') + count('qcur') + count('used_conn_cur'),
     misdirected: isSlot && !inMaintenance && isPlaceholder,
   };

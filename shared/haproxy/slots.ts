@@ -10,6 +10,7 @@
 // template's only if several slots in maintenance have it, or if no two have the same.
 import { isIPv4 } from 'node:net';
 import { BerthError } from '../errors.ts';
+import { listSome } from '../list-some.ts';
 import { isUnspecified } from './address.ts';
 import type { ServerName } from './commands.ts';
 import { type DynamicServers, isDynamic } from './dynamic-servers.ts';
@@ -107,7 +108,7 @@ export function findTemplate(
   const counts = countTemplates(rows, prefix);
   if (backend !== undefined) {
     if (!rows.some((row) => row.backend === backend)) {
-      const known = [...new Set(rows.map((row) => row.backend))].join(', ') || 'none';
+      const known = listSome([...new Set(rows.map((row) => row.backend))]) || 'none';
       throw new BerthError(
         'slot.no-backend',
         `HAProxy has no backend ${backend} with servers; it has: ${known}`,
@@ -127,7 +128,7 @@ export function findTemplate(
     if (exact.length === 1 && exact[0] !== undefined) return { backend: exact[0], prefix, count };
     throw new BerthError(
       'slot.ambiguous-backend',
-      `several backends have the slots ${prefix}1 to ${prefix}${count}: ${matching.join(', ')}`,
+      `several backends have the slots ${prefix}1 to ${prefix}${count}: ${listSome(matching)}`,
       { hint: 'set HAPROXY_BACKEND to the one that is meant' },
     );
   }

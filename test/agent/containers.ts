@@ -4,9 +4,7 @@ import { type Container, type ContainerOptions, type DockerEngine, dockerEngine 
 import type { Haproxy } from '../bench/haproxy.ts';
 import { until } from '../bench/wait.ts';
 import { parseLog } from './agent-process.ts';
-import { heldSlots, type SlotRow, slots, startLoadBalancer, stateOf } from './fleet.ts';
-
-type Wanted = 'none' | 'ready' | 'drain';
+import { heldSlots, type SlotRow, type SlotState, slots, startLoadBalancer, stateOf } from './fleet.ts';
 
 export interface Containers extends AsyncDisposable {
   readonly engine: DockerEngine;
@@ -21,8 +19,8 @@ export interface Containers extends AsyncDisposable {
   /** Starts a container on the network, with `variables` unless `env` has others. */
   start(options: Omit<ContainerOptions, 'network' | 'name'>): Promise<Container>;
   /** Resolves when the slot of the container's address is as wanted. */
-  untilSlotOf(container: Container, wanted: Wanted): Promise<void>;
-  untilAddress(address: string, wanted: Wanted, logs: () => Promise<string>): Promise<void>;
+  untilSlotOf(container: Container, wanted: SlotState): Promise<void>;
+  untilAddress(address: string, wanted: SlotState, logs: () => Promise<string>): Promise<void>;
   /** Stops and removes a container and, if it was killed, the slot that it could not give back. */
   discard(...containers: readonly Container[]): Promise<void>;
 }
@@ -80,7 +78,8 @@ export async function startContainers(name: string): Promise<Containers> {
       }
       const running = await runningAddresses();
       for (const { address, name: slot } of (await held()).values()) {
-        if (!running.has(address)) await haproxy.cli(`set server app/${slot} state maint`);
+        if (running.has(address)) continue;
+        await haproxy.cli(`set server app/${slot} state maint; set server app/${slot} addr 127.0.0.1 port 1`);
       }
     },
     [Symbol.asyncDispose]: async () => {

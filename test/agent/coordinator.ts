@@ -27,6 +27,8 @@ export interface Coordinator extends AsyncDisposable {
   heartbeats(): Heartbeat[];
   /** Resolves with the first heartbeat, there or to come, that `matches`. */
   heartbeat(what: string, matches: (heartbeat: Heartbeat) => boolean): Promise<Heartbeat>;
+  /** Ends every session; new ones are welcome. */
+  hangUp(): void;
   /** From now on it reads nothing and answers nothing, and its connections stand. */
   silence(): void;
   stop(): Promise<void>;
@@ -71,6 +73,9 @@ export async function startCoordinator(options: CoordinatorOptions = {}): Promis
     heartbeats,
     heartbeat: (what, matches) =>
       until(() => heartbeats().find(matches), { what: `a heartbeat ${what}`, deadlineMs: 15_000 }),
+    hangUp: () => {
+      for (const client of server.clients) client.terminate();
+    },
     silence: () => {
       for (const client of server.clients) client.pause();
     },

@@ -20,9 +20,9 @@ export function startLoadBalancer(options: HaproxyOptions = {}): Promise<Haproxy
   return startHaproxy({ config: { slots, inter: '500ms' }, ...options });
 }
 
-/** The slots that hold an app, by the port of the app. */
+/** The slots that have an app's address, in whichever state, by the port of the app. */
 export function heldSlots(haproxy: Haproxy): Promise<Map<number, SlotRow>>;
-/** The slots that hold an app, by what `key` makes of them. */
+/** The same, by what `key` makes of them. */
 export function heldSlots<K>(haproxy: Haproxy, key: (row: SlotRow) => K): Promise<Map<K, SlotRow>>;
 export async function heldSlots(
   haproxy: Haproxy,
@@ -39,8 +39,8 @@ export async function heldSlots(
     const cells = line.split(' ');
     const cell = (name: string) => cells[header.indexOf(name)] ?? '';
     if (cell('be_name') !== 'app' || !cell('srv_name').startsWith('node')) continue;
-    // A free slot is in maintenance.
-    if ((Number(cell('srv_admin_state')) & 0x23) !== 0) continue;
+    if (isInMaintenance(Number(cell('srv_admin_state'))) && isNobodys(cell('srv_addr'), cell('srv_port')))
+      continue;
     const row = {
       name: cell('srv_name'),
       address: cell('srv_addr'),
@@ -52,9 +52,18 @@ export async function heldSlots(
   return held;
 }
 
-/** `none`: no slot that is not in maintenance. */
-export function stateOf(row: SlotRow | undefined): 'none' | 'ready' | 'drain' {
+const isInMaintenance = (admin: number): boolean => (admin & 0x23) !== 0;
+
+/** The template's own address (bench/haproxy-config.ts), or the one of a slot that was given back. */
+const isNobodys = (address: string, port: string): boolean =>
+  ['127.0.0.1', '::1'].includes(address) && ['3128', '1'].includes(port);
+
+/** `none`: the slot was given back. `maint`: it is in maintenance and still has the app's address. */
+export type SlotState = 'none' | 'maint' | 'ready' | 'drain';
+
+export function stateOf(row: SlotRow | undefined): SlotState {
   if (row === undefined) return 'none';
+  if (isInMaintenance(row.admin)) return 'maint';
   return (row.admin & 0x08) !== 0 ? 'drain' : 'ready';
 }
 
@@ -85,7 +94,7 @@ export async function startInstance(
 export async function untilSlot(
   haproxy: Haproxy,
   port: number,
-  wanted: 'none' | 'ready' | 'drain',
+  wanted: SlotState,
   deadlineMs = 15_000,
 ): Promise<void> {
   await until(async () => stateOf((await heldSlots(haproxy)).get(port)) === wanted, {

@@ -206,6 +206,78 @@ test('what a coordinator told lapses some time after it has gone', async (t) => 
   await running;
 });
 
+test('two sessions that end one after the other leave nothing that later cancels a newer word', async (t) => {
+  const told: (string | undefined)[] = [];
+  const lapses: AbortSignal[] = [];
+  const quiet = () => undefined;
+  const ending = new AbortController();
+  t.after(() => ending.abort());
+  await using coordinator = await startCoordinator();
+  const toldHoldsMs = 54_321;
+  const heartbeat = new Heartbeat(
+    { urls: [coordinator.url], token: undefined, hello: { type: 'hello', v: 1, agent: 'a' }, toldHoldsMs },
+    {
+      log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+      clock: {
+        ...systemClock,
+        sleep: (ms, signal) => {
+          if (ms === toldHoldsMs && signal !== undefined) lapses.push(signal);
+          return systemClock.sleep(ms, signal);
+        },
+      },
+      compose: () => ({ phase: 'ready', registrations: [] }),
+      onAttended: quiet,
+      onTold: (reason) => told.push(reason),
+    },
+  );
+  const running = heartbeat.run(ending.signal);
+  const hellos = () => coordinator.messages.filter(({ type }) => type === 'hello').length;
+  for (let session = 1; session <= 2; session += 1) {
+    await until(() => hellos() === session && coordinator.messages.at(-1)?.type === 'heartbeat', {
+      what: `session ${session}`,
+    });
+    coordinator.hangUp();
+    await until(() => lapses.length === session, { what: 'what was told begins to lapse' });
+  }
+  assert.deepEqual(
+    lapses.map(({ aborted }) => aborted),
+    [true, false],
+  );
+  await until(() => hellos() === 3, { what: 'the third session' });
+  coordinator.say({ type: 'drain', drain: true, reason: 'rollout' });
+  await until(() => told.length === 1, { what: 'it was told' });
+  assert.ok(lapses.every(({ aborted }) => aborted));
+  ending.abort();
+  await running;
+});
+
+test('a probe that finds what it found before is no news', async () => {
+  await using coordinator = await startCoordinator({ heartbeatMs: 20_000 });
+  await using instance = await startInstance(haproxy, {
+    BERTH_COORDINATOR: coordinator.url,
+    BERTH_READY: '/healthz',
+    BERTH_READY_INTERVAL: '50ms',
+  });
+  await coordinator.heartbeat(
+    'with a ready slot',
+    ({ registrations }) => registrations[0]?.state === 'ready',
+  );
+  const begun = async () =>
+    Number((await (await fetch(`http://127.0.0.1:${instance.port}/stats`)).json()).begun);
+  const [before, beats] = [await begun(), coordinator.heartbeats().length];
+  let asked = 0;
+  await until(
+    async () => {
+      asked += 1;
+      return (await begun()) - before - asked >= 20;
+    },
+    { what: 'twenty probes more' },
+  );
+  // What the claim itself still had to tell may come late.
+  const more = coordinator.heartbeats().length - beats;
+  assert.ok(more <= 3, `${more} heartbeats for twenty probes`);
+});
+
 test("the app's own numbers and the container's travel in the heartbeat", async () => {
   await using coordinator = await startCoordinator();
   const folder = mkdtempSync(join(tmpdir(), 'berth-metrics-'));

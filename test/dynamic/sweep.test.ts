@@ -10,7 +10,7 @@ import { systemClock } from '../../shared/clock.ts';
 import { createRuntimeApi, type RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
 import { parseServersState, type ServerRow } from '../../shared/haproxy/servers-state.ts';
 import { haproxyVersions, startHaproxy } from '../bench/haproxy.ts';
-import { freePort } from '../bench/wait.ts';
+import { freePort, until } from '../bench/wait.ts';
 import { endpointOf } from '../slots/fleet.ts';
 
 const states = {
@@ -69,6 +69,43 @@ function aged(api: RuntimeApi): RuntimeApi {
     },
   };
 }
+
+test('the doubtful are probed side by side; a sweep that is cut short takes nobody for dead', async () => {
+  const rows = [1, 2, 3].map((number) => `node-10.0.0.${number}:80`);
+  const columns =
+    'be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_time_since_last_change srv_check_result srv_check_state srv_fqdn srv_port';
+  const lines = rows.map(
+    (name, index) => `3 app ${index} ${name} 10.0.0.${index + 1} 0 5 ${longSeconds} 0 6 - 80`,
+  );
+  const sent: string[] = [];
+  const api: RuntimeApi = {
+    transact: async (commands) => {
+      sent.push(...commands);
+      const reply = { severity: undefined, text: ['1', `# ${columns}`, ...lines, ''].join('\n') };
+      return { replies: commands.map(() => reply), localAddress: undefined };
+    },
+  };
+  const stop = new AbortController();
+  const asked: string[] = [];
+  const settings = { backend: 'app', slotPrefix: 'node', nodeCount: undefined, parameters: '' };
+  const way = byAdding(settings, async ({ address }, signal) => {
+    asked.push(address);
+    await once(signal, 'abort');
+    return false;
+  });
+  const context = {
+    api,
+    place: { side: false },
+    clock: systemClock,
+    random: Math.random,
+    signal: stop.signal,
+  };
+  const sweeping = way.sweep(context, { backend: 'app', name: 'node-10.0.0.9:80' }, true, () => undefined);
+  await until(() => asked.length === 3, { what: 'all three are asked' });
+  stop.abort();
+  await assert.rejects(sweeping);
+  assert.deepEqual(sent, ['show servers state app']);
+});
 
 for (const version of haproxyVersions) {
   test(`HAProxy ${version}: the dead and what was given back are deleted, an operator’s maintenance stays`, async () => {
