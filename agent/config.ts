@@ -226,11 +226,12 @@ function unknownVariables(env: Environment): string[] {
 
 /** The environment for the app: the agent's own without Berth's secrets, and with what the entrypoint kept for it. */
 export function appEnvironment(env: Environment): Record<string, string> {
-  const { nodeOptions, preload } = sections.app.variables;
+  const { nodeOptions, preload, environ } = sections.app.variables;
+  const handedOn = environ.type.parse(env[environ.name] ?? '');
   const kept = { NODE_OPTIONS: nodeOptions.name, LD_PRELOAD: preload.name };
   const left = new Set<string>(Object.values(kept));
   for (const { name, secret } of variables) if (secret === true) left.add(name).add(`${name}_FILE`);
-  const given = { ...env };
+  const given = { ...env, ...(handedOn?.kind === 'whole' ? handedOn.odd : {}) };
   for (const [name, from] of Object.entries(kept)) given[name] = env[from] ?? env[name];
   return Object.fromEntries(
     Object.entries(given).filter(

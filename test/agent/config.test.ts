@@ -181,6 +181,8 @@ test('the app gets the environment without the secrets', () => {
       ]),
   );
   assert.deepEqual(Object.keys(secrets).toSorted(), [
+    'BERTH_APP_ENVIRON',
+    'BERTH_APP_ENVIRON_FILE',
     'BERTH_TOKEN',
     'BERTH_TOKEN_FILE',
     'HAPROXY_TLS_KEY',
@@ -214,6 +216,12 @@ test('the app gets its own LD_PRELOAD when the agent runs without it', () => {
     A: '1',
   });
   assert.deepEqual(appEnvironment({ LD_PRELOAD: '/lib/a.so' }), { LD_PRELOAD: '/lib/a.so' });
+});
+
+test('the app gets the variables that the shell of the entrypoint dropped, and nothing else from there', () => {
+  const handedOn = Buffer.from('a.b=1\0A=old\0BERTH_TOKEN=hush\0').toString('hex');
+  assert.deepEqual(appEnvironment({ BERTH_APP_ENVIRON: handedOn, A: '1' }), { 'a.b': '1', A: '1' });
+  assert.deepEqual(appEnvironment({ BERTH_APP_ENVIRON: 'nonsense', A: '1' }), { A: '1' });
 });
 
 test('the app gets its own NODE_OPTIONS when the agent runs without them', () => {
