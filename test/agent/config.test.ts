@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { appEnvironment, type Config, type Environment, readConfig } from '../../agent/config.ts';
@@ -157,6 +158,31 @@ test('TLS files are read, or given as text; a certificate needs its key', () => 
     'HAPROXY_TLS_CERT is set without HAPROXY_TLS_KEY: give both, or neither',
   ]);
 });
+
+/** What people make of a key: in quotes, with its line breaks written out, without its first line, in the wrong variable. */
+const misplacedKeys = [
+  '"-----BEGIN PRIVATE KEY-----\\nMIIEvQhush\\n-----END PRIVATE KEY-----"',
+  '"-----BEGIN PRIVATE KEY-----\nMIIEvQhush\n-----END PRIVATE KEY-----"',
+  ' -----BEGIN PRIVATE KEY-----\nMIIEvQhush',
+  './-----BEGIN PRIVATE KEY-----MIIEvQhush',
+  'MIIEvQhush/ab+cd==',
+  'eyJhush.abc.def',
+  `/${'hush'.repeat(300)}`,
+];
+for (const name of ['HAPROXY_TLS_CA', 'HAPROXY_TLS_CERT', 'HAPROXY_TLS_KEY'])
+  test(`a key in ${name} that is not plain PEM text is never shown`, () => {
+    const openFile = (path: string) => readFileSync(path, 'utf8');
+    for (const key of misplacedKeys)
+      for (const variable of [name, `${name}_FILE`]) {
+        const problems = problemsOf({ [variable]: key }, openFile).join('\n');
+        assert.match(problems, new RegExp(`^${variable} .*(?:PEM|path)`));
+        assert.doesNotMatch(problems, /hush/);
+      }
+    assert.match(
+      problemsOf({ HAPROXY_TLS_KEY: misplacedKeys[0], HAPROXY_TLS_CERT: '-----BEGIN c' }, openFile)[0] ?? '',
+      /begins with -----BEGIN, without quotes and with real line breaks/,
+    );
+  });
 
 test('several HAProxys', () => {
   const { endpoints } = good({ HAPROXY_SERVER: 'lb1, lb2:9998', HAPROXY_PORT: '7000' });
