@@ -44,6 +44,8 @@ const agentNeverReaches = replaceFiles({
   'ws/lib/stream.js': undefined,
   'ws/lib/extension.js': undefined,
   'ws/lib/subprotocol.js': undefined,
+  // The browser's way to listen, beside Node's.
+  'ws/lib/event-target.js': 'exports.EventTarget = {};',
 });
 
 const lazyTls: Plugin = {

@@ -5,6 +5,7 @@ import { describeError } from '../shared/errors.ts';
 import { longestPrefix } from '../shared/haproxy/dynamic-servers.ts';
 import { type Endpoint, parseEndpoints, type TlsFiles } from '../shared/haproxy/endpoint.ts';
 import { hasCheck } from '../shared/haproxy/server-parameters.ts';
+import { readNamedFile, readPem } from '../shared/named-file.ts';
 import { suggest } from '../shared/suggest.ts';
 import type { ValueType } from './value-types.ts';
 import { coordinatorVariables, sections, type Variable, variables } from './variables.ts';
@@ -38,7 +39,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A value as it is shown to people: quoted, cut, and never a secret. */
 function shown(variable: Variable, text: string): string {
-  if (variable.secret === true) return 'has a value that';
+  if (variable.secret === true || text.includes('BEGIN ')) return 'has a value that';
   return `is ${JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)}, which`;
 }
 
@@ -102,14 +103,8 @@ function sourceOf(
     return 'failed';
   }
   if (path !== '') {
-    try {
-      return { name: fileName, text: readFile(path).trim() };
-    } catch (error) {
-      problems.push(
-        `${fileName} is ${JSON.stringify(path)}, which cannot be read: ${describeError(error)}; give the path of a readable file`,
-      );
-      return 'failed';
-    }
+    const text = readNamedFile(fileName, path, { readFile, problems });
+    return text === undefined ? 'failed' : { name: fileName, text: text.trim() };
   }
   if (own !== '') return { name: variable.name, text: own };
   const fallback = variable.fallback === undefined ? '' : (env[variable.fallback] ?? '');
@@ -129,17 +124,7 @@ function missing(variable: Variable, env: Environment): string {
 
 function readEndpoints(config: Values, readFile: (path: string) => string, problems: string[]): Endpoint[] {
   const { servers, port, tlsCa, tlsCert, tlsKey } = config.haproxy;
-  const pem = (name: string, value: string | undefined): string | undefined => {
-    if (value === undefined || value.startsWith('-----BEGIN')) return value;
-    try {
-      return readFile(value);
-    } catch (error) {
-      problems.push(
-        `${name} is ${JSON.stringify(value)}, which cannot be read: ${describeError(error)}; give PEM text or the path of a readable PEM file`,
-      );
-      return undefined;
-    }
-  };
+  const pem = (name: string, value: string | undefined) => readPem(name, value, { readFile, problems });
   const tls: TlsFiles | undefined =
     tlsCa === undefined && tlsCert === undefined && tlsKey === undefined
       ? undefined
@@ -226,11 +211,12 @@ function unknownVariables(env: Environment): string[] {
 
 /** The environment for the app: the agent's own without Berth's secrets, and with what the entrypoint kept for it. */
 export function appEnvironment(env: Environment): Record<string, string> {
-  const { nodeOptions, preload } = sections.app.variables;
+  const { nodeOptions, preload, environ } = sections.app.variables;
+  const handedOn = environ.type.parse(env[environ.name] ?? '');
   const kept = { NODE_OPTIONS: nodeOptions.name, LD_PRELOAD: preload.name };
   const left = new Set<string>(Object.values(kept));
   for (const { name, secret } of variables) if (secret === true) left.add(name).add(`${name}_FILE`);
-  const given = { ...env };
+  const given = { ...env, ...(handedOn?.kind === 'whole' ? handedOn.odd : {}) };
   for (const [name, from] of Object.entries(kept)) given[name] = env[from] ?? env[name];
   return Object.fromEntries(
     Object.entries(given).filter(

@@ -2,12 +2,14 @@
 //
 //   limit of open files   Node raises its own soft limit to the hard one and children inherit it; programs that use
 //                         select(), or close all descriptors one by one, fail or crawl with a high one. A shell puts
-//                         the given limit back (where there is a shell).
+//                         the given limit back (where there is a shell). Variables that a shell would drop go around
+//                         it: prlimit needs none, or env sets them again behind it.
 //   death of the agent    With BERTH_ON_AGENT_EXIT=stop the app must not live on alone. As process 1, or as the child
 //                         of process 1, the agent takes the whole container with it. Elsewhere the kernel is asked to
 //                         send the app SIGTERM (PR_SET_PDEATHSIG), by setpriv, or by tini as its parent.
 //   process group         With BERTH_SIGNAL_GROUP=1 the app gets a session of its own. That would take its terminal
 //                         away, so at a terminal it does not.
+import { isOddName } from './odd-names.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export interface Launch {
@@ -19,11 +21,14 @@ export interface Launch {
   advice: string[];
 }
 
+/** `setpriv` is one that knows --pdeathsig. */
+export type Helper = 'setpriv' | 'tini' | 'sh' | 'env' | 'prlimit';
+
 export function planLaunch(
-  app: { command: string; args: readonly string[] },
+  app: { command: string; args: readonly string[]; env: Readonly<Record<string, string>> },
   wishes: { diesWithAgent: boolean; group: boolean },
   here: Surroundings,
-  has: (program: 'setpriv' | 'tini' | 'sh') => boolean,
+  has: (program: Helper) => boolean,
 ): Launch {
   let words = [app.command, ...app.args];
   const advice: string[] = [];
@@ -43,10 +48,19 @@ export function planLaunch(
   }
   const files = here.openFiles;
   if (files !== undefined && files.parent < files.own) {
-    if (has('sh')) words = ['sh', '-c', 'ulimit -Sn "$0" && exec "$@"', String(files.parent), ...words];
-    else {
+    const odd = Object.entries(app.env).filter(([name]) => isOddName(name));
+    const shell = ['sh', '-c', 'ulimit -Sn "$0" && exec "$@"', String(files.parent)];
+    if (odd.length > 0 && has('prlimit')) words = ['prlimit', `--nofile=${files.parent}:`, '--', ...words];
+    else if (!has('sh')) {
       advice.push(
         `the app may open ${files.own} files instead of ${files.parent}: Node raises the limit, and without a shell it cannot be put back`,
+      );
+    } else if (odd.length === 0) words = [...shell, ...words];
+    else if (has('env') && words[0]?.includes('=') !== true) {
+      words = [...shell, 'env', '--', ...odd.map(([name, value]) => `${name}=${value}`), ...words];
+    } else {
+      advice.push(
+        `the app may open ${files.own} files instead of ${files.parent}: the shell that puts the limit back would drop ${odd.map(([name]) => name).join(', ')}, and there is neither prlimit nor env`,
       );
     }
   }

@@ -15,7 +15,7 @@ async function main(): Promise<number> {
   const invocation = parseArguments(process.argv.slice(2));
   switch (invocation.kind) {
     case 'help': {
-      const { formatHelp } = await import('./reference.ts');
+      const { formatHelp } = await import('./help.ts');
       process.stdout.write(formatHelp(version));
       return 0;
     }

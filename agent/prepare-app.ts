@@ -13,12 +13,19 @@ export function prepareApp(
   const env = appEnvironment(process.env);
   const here = readSurroundings();
   const has = (program: string) => findProgram(program, env['PATH']).kind === 'found';
+  const about = adviseOn(here);
+  const { environ } = settings;
+  if (environ?.kind === 'lost') {
+    about.push(
+      `the app does without ${environ.names.join(', ')}: the entrypoint's shell drops such names, and could not hand them on since the environment is above 64 KB or the image has no od: start the agent without a shell, as in an image that has none (docs/agent.md)`,
+    );
+  }
   // What cannot be started is started as it is, so that the error is about it and not about what is put before it.
   if (!has(app.command)) {
     const start = { ...app, file: app.command, env, group: false };
-    return { start, advice: adviseOn(here) };
+    return { start, advice: about };
   }
   const wishes = { diesWithAgent: settings.onAgentExit === 'stop', group: settings.signalGroup };
-  const { advice, ...launch } = planLaunch(app, wishes, here, has);
-  return { start: { ...launch, command: app.command, env }, advice: [...adviseOn(here), ...advice] };
+  const { advice, ...launch } = planLaunch({ ...app, env }, wishes, here, has);
+  return { start: { ...launch, command: app.command, env }, advice: [...about, ...advice] };
 }

@@ -6,6 +6,7 @@ import { isSafeName } from '../shared/haproxy/commands.ts';
 import { parsePort } from '../shared/haproxy/endpoint.ts';
 import { parseServerParameters } from '../shared/haproxy/server-parameters.ts';
 import { type MetricSource, parseMetricSources } from './metric-source.ts';
+import { parseEnviron } from './odd-names.ts';
 
 export interface ValueType<T> {
   /** Completes "give …". */
@@ -76,6 +77,7 @@ export const types = {
   pem: matching('PEM text, or the path of a PEM file', /^(?:-----BEGIN [\s\S]*|[^\n\r\0]{1,4000})$/),
   token: matching('printable characters without spaces', /^[\x21-\x7e]{1,4000}$/),
   command: matching('a command line', /^[^\0]{1,10000}$/),
+  environ: accept('what the entrypoint sets', parseEnviron),
   directory: matching('an absolute path', /^\/[^\0\n\r]{0,3000}$/),
   interval: duration(50, 24 * hour, 'a duration from 50ms to 24h, such as 500ms or 5s'),
   timeout: duration(1, hour, 'a duration from 1ms to 1h, such as 500ms or 2s'),

@@ -162,6 +162,12 @@ export const sections = {
         types.command,
         "The app's `LD_PRELOAD`, which may be for another libc than the agent's; the images' entrypoint sets it",
       ),
+      environ: optional(
+        'BERTH_APP_ENVIRON',
+        types.environ,
+        "The app's variables whose names no shell could write (`discovery.type`), which a shell drops; the images' entrypoint sets it",
+        { secret: true },
+      ),
       onAgentExit: withDefault(
         'BERTH_ON_AGENT_EXIT',
         types.onAgentExit,

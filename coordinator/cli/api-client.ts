@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { BerthError, describeError } from '../../shared/errors.ts';
 import { formatHostPort } from '../../shared/haproxy/endpoint.ts';
+import { readNamedFile } from '../../shared/named-file.ts';
 import { problemSchema } from '../api/schemas.ts';
 import { options } from '../config/options.ts';
 import { bindAddress } from '../config/read-config.ts';
@@ -40,14 +41,11 @@ export function apiOptions(given: string | undefined, env: Environment): ApiOpti
 function readToken(env: Environment): string | undefined {
   const path = env['BERTH_TOKEN_FILE'] ?? '';
   if (path === '') return env['BERTH_TOKEN'] || undefined;
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    throw new BerthError(
-      'config.invalid',
-      `BERTH_TOKEN_FILE is ${JSON.stringify(path)}, which cannot be read: ${describeError(error)}`,
-    );
-  }
+  const problems: string[] = [];
+  const readFile = (name: string) => readFileSync(name, 'utf8');
+  const text = readNamedFile('BERTH_TOKEN_FILE', path, { readFile, problems });
+  if (text === undefined) throw new BerthError('config.invalid', problems.join());
+  return text.trim();
 }
 
 function localUrl(env: Environment, hasToken: boolean): string {

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describeError } from '../../shared/errors.ts';
 import { type Endpoint, parseEndpoints, type TlsFiles } from '../../shared/haproxy/endpoint.ts';
+import { readNamedFile, readPem } from '../../shared/named-file.ts';
 import { editDistance, suggest } from '../../shared/suggest.ts';
 import { type ConfigFile, parseConfigFile } from './config-file.ts';
 import { type Option, type Options, type OptionValue, options } from './options.ts';
@@ -116,7 +117,10 @@ function readOption(option: Option, file: ConfigFile, sources: ConfigSources, pr
   const value = option.type.parse(text);
   if (value === undefined) {
     const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-    const shown = option.secret === true ? 'has a value that' : `is ${JSON.stringify(cut)}, which`;
+    const shown =
+      option.secret === true || text.includes('BEGIN ')
+        ? 'has a value that'
+        : `is ${JSON.stringify(cut)}, which`;
     problems.push(`${found?.source ?? option.env} ${shown} cannot be used: give ${option.type.expects}`);
   }
   return value;
@@ -148,13 +152,8 @@ function findText(
     }
     if (own !== undefined) return own;
     if (path === undefined) continue;
-    try {
-      return { source: path.source, text: readFile(path.text).trim() };
-    } catch (error) {
-      const why = `which cannot be read: ${describeError(error)}; give the path of a readable file`;
-      problems.push(`${path.source} is ${JSON.stringify(path.text)}, ${why}`);
-      return 'failed';
-    }
+    const text = readNamedFile(path.source, path.text, { readFile, problems });
+    return text === undefined ? 'failed' : { source: path.source, text: text.trim() };
   }
   return undefined;
 }
@@ -171,16 +170,7 @@ function missing(option: Option, env: ConfigSources['env']): string {
 
 function readEndpoints(values: Values, { readFile }: ConfigSources, problems: string[]): Endpoint[] {
   const { haproxyServers, haproxyPort, tlsCa, tlsCert, tlsKey } = values;
-  const pem = (name: string, value: string | undefined): string | undefined => {
-    if (value === undefined || value.startsWith('-----BEGIN')) return value;
-    try {
-      return readFile(value);
-    } catch (error) {
-      const why = `which cannot be read: ${describeError(error)}; give PEM text or the path of a readable PEM file`;
-      problems.push(`${name} is ${JSON.stringify(value)}, ${why}`);
-      return undefined;
-    }
-  };
+  const pem = (name: string, value: string | undefined) => readPem(name, value, { readFile, problems });
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     const [present, absent] = tlsCert === undefined ? ['KEY', 'CERT'] : ['CERT', 'KEY'];
     problems.push(`HAPROXY_TLS_${present} is set without HAPROXY_TLS_${absent}: give both, or neither`);

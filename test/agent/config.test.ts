@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { appEnvironment, type Config, type Environment, readConfig } from '../../agent/config.ts';
@@ -158,6 +159,31 @@ test('TLS files are read, or given as text; a certificate needs its key', () => 
   ]);
 });
 
+/** What people make of a key: in quotes, with its line breaks written out, without its first line, in the wrong variable. */
+const misplacedKeys = [
+  '"-----BEGIN PRIVATE KEY-----\\nMIIEvQhush\\n-----END PRIVATE KEY-----"',
+  '"-----BEGIN PRIVATE KEY-----\nMIIEvQhush\n-----END PRIVATE KEY-----"',
+  ' -----BEGIN PRIVATE KEY-----\nMIIEvQhush',
+  './-----BEGIN PRIVATE KEY-----MIIEvQhush',
+  'MIIEvQhush/ab+cd==',
+  'eyJhush.abc.def',
+  `/${'hush'.repeat(300)}`,
+];
+for (const name of ['HAPROXY_TLS_CA', 'HAPROXY_TLS_CERT', 'HAPROXY_TLS_KEY'])
+  test(`a key in ${name} that is not plain PEM text is never shown`, () => {
+    const openFile = (path: string) => readFileSync(path, 'utf8');
+    for (const key of misplacedKeys)
+      for (const variable of [name, `${name}_FILE`]) {
+        const problems = problemsOf({ [variable]: key }, openFile).join('\n');
+        assert.match(problems, new RegExp(`^${variable} .*(?:PEM|path)`));
+        assert.doesNotMatch(problems, /hush/);
+      }
+    assert.match(
+      problemsOf({ HAPROXY_TLS_KEY: misplacedKeys[0], HAPROXY_TLS_CERT: '-----BEGIN c' }, openFile)[0] ?? '',
+      /begins with -----BEGIN, without quotes and with real line breaks/,
+    );
+  });
+
 test('several HAProxys', () => {
   const { endpoints } = good({ HAPROXY_SERVER: 'lb1, lb2:9998', HAPROXY_PORT: '7000' });
   assert.deepEqual(
@@ -181,6 +207,8 @@ test('the app gets the environment without the secrets', () => {
       ]),
   );
   assert.deepEqual(Object.keys(secrets).toSorted(), [
+    'BERTH_APP_ENVIRON',
+    'BERTH_APP_ENVIRON_FILE',
     'BERTH_TOKEN',
     'BERTH_TOKEN_FILE',
     'HAPROXY_TLS_KEY',
@@ -214,6 +242,12 @@ test('the app gets its own LD_PRELOAD when the agent runs without it', () => {
     A: '1',
   });
   assert.deepEqual(appEnvironment({ LD_PRELOAD: '/lib/a.so' }), { LD_PRELOAD: '/lib/a.so' });
+});
+
+test('the app gets the variables that the shell of the entrypoint dropped, and nothing else from there', () => {
+  const handedOn = Buffer.from('a.b=1\0A=old\0BERTH_TOKEN=hush\0').toString('hex');
+  assert.deepEqual(appEnvironment({ BERTH_APP_ENVIRON: handedOn, A: '1' }), { 'a.b': '1', A: '1' });
+  assert.deepEqual(appEnvironment({ BERTH_APP_ENVIRON: 'nonsense', A: '1' }), { A: '1' });
 });
 
 test('the app gets its own NODE_OPTIONS when the agent runs without them', () => {

@@ -13,7 +13,7 @@ const inContainer: Surroundings = {
   atTerminal: false,
   openFiles: { own: 1024, parent: 1024 },
 };
-const app = { command: 'server', args: ['--port', '80'] };
+const app = { command: 'server', args: ['--port', '80'], env: {} };
 const all = () => true;
 const nothing = () => false;
 const plain = { diesWithAgent: true, group: false };
@@ -54,6 +54,35 @@ test('the limit of open files that Node raised is put back by a shell', () => {
     ['sh', '-c', 'ulimit -Sn "$0" && exec "$@"', '1024', 'server', '--port', '80'],
   );
   assert.match(planLaunch(app, plain, raised, nothing).advice[0] ?? '', /1048576 files instead of 1024/);
+});
+
+test('variables that a shell would drop go around it', () => {
+  const raised = { ...inContainer, openFiles: { own: 1_048_576, parent: 1024 } };
+  const odd = { ...app, env: { 'a.b': '1', PLAIN: '2' } };
+  const plan = (command: string, ...programs: string[]) =>
+    planLaunch({ ...odd, command }, plain, raised, (program) => programs.includes(program));
+  const env = plan('server', 'sh', 'env');
+  assert.deepEqual([env.file, ...env.args].slice(3), [
+    '1024',
+    'env',
+    '--',
+    'a.b=1',
+    'server',
+    '--port',
+    '80',
+  ]);
+  const limited = plan('server', 'sh', 'env', 'prlimit');
+  assert.deepEqual([limited.file, ...limited.args].slice(0, 4), [
+    'prlimit',
+    '--nofile=1024:',
+    '--',
+    'server',
+  ]);
+  // env would take such a command for a variable.
+  for (const without of [plan('server', 'sh'), plan('a=b', 'sh', 'env')]) {
+    assert.deepEqual(without.args, ['--port', '80']);
+    assert.match(without.advice[0] ?? '', /the shell that puts the limit back would drop a\.b/);
+  }
 });
 
 test('a session of its own would take the terminal away', () => {

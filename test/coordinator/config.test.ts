@@ -102,6 +102,19 @@ describe('the configuration', () => {
     assert.doesNotMatch(problems.join('\n'), /hush/);
   });
 
+  it('never shows a key that is not plain PEM text', () => {
+    for (const key of [
+      '"-----BEGIN PRIVATE KEY-----\\nMIIEvQhush"',
+      '"-----BEGIN x\nMIIEvQhush"',
+      'MIIEvQhush=',
+    ])
+      for (const name of ['HAPROXY_TLS_KEY', 'HAPROXY_TLS_CA', 'HAPROXY_TLS_KEY_FILE', 'BERTH_TOKEN_FILE']) {
+        const { problems } = read({ ...least, [name]: key });
+        assert.match(problems.join('\n'), new RegExp(`^${name} .*(?:PEM|path)`, 'm'));
+        assert.doesNotMatch(problems.join(), /hush/);
+      }
+  });
+
   it('takes TLS files by path or as PEM text', () => {
     const pem = '-----BEGIN CERTIFICATE-----\nx';
     const config = good(
