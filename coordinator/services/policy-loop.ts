@@ -159,9 +159,9 @@ export class PolicyLoop {
 
   async #restore(): Promise<PolicyState | undefined> {
     const { decisions, log } = this.#parts;
-    const { name } = this.effective.policy;
+    const { name, service } = this.effective.policy;
     try {
-      return await decisions.restore(name);
+      return await decisions.restore(service, name);
     } catch (error) {
       // Without its history a policy takes the size that it finds as recommended, and goes down only after a full window.
       log.warn(

@@ -2,7 +2,7 @@
 // been released is never edited; a change is a new one. Only what all three databases understand is used: MySQL wants a
 // length on text that is a key, and knows no `create index if not exists`.
 import { type Kysely, type Migration, MysqlAdapter, sql } from 'kysely';
-import type { Tables } from './tables.ts';
+import type { PolicyMemoryTable, Tables } from './tables.ts';
 
 async function createAgents(db: Kysely<Tables>): Promise<void> {
   await db.schema
@@ -120,9 +120,40 @@ async function createServices(db: Kysely<Tables>): Promise<void> {
     .execute();
 }
 
+/**
+ * What policies remember, by service instead of by policy, as `policy_states` had it. A new table, since these databases
+ * change a key each in its own words; and done again from wherever it was cut off, since MySQL takes no table back.
+ */
+async function createPolicyMemory(db: Kysely<Tables>): Promise<void> {
+  await db.schema
+    .createTable('policy_memory')
+    .ifNotExists()
+    .addColumn('service', 'varchar(253)', (column) => column.primaryKey())
+    .addColumn('policy', 'varchar(253)', (column) => column.notNull())
+    .addColumn('state', longText(db), (column) => column.notNull())
+    .addColumn('record', longText(db), (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .execute();
+  const { rows } = await sql<Omit<PolicyMemoryTable, 'service'>>`
+    select policy, state, record, updated_at from policy_states order by updated_at`.execute(db);
+  for (const { policy, state, record, updated_at } of rows) {
+    const service = serviceOf(record);
+    if (service === undefined) continue;
+    await db.deleteFrom('policy_memory').where('service', '=', service).execute();
+    await db.insertInto('policy_memory').values({ service, policy, state, record, updated_at }).execute();
+  }
+  await sql`delete from policy_states`.execute(db);
+}
+
+function serviceOf(record: string): string | undefined {
+  const { service }: { service?: unknown } = JSON.parse(record);
+  return typeof service === 'string' ? service : undefined;
+}
+
 export const migrations: Record<string, Migration> = {
   '2026-01-agents': { up: createAgents },
   '2026-02-audit': { up: createAudit },
   '2026-03-alerts': { up: createAlerts },
   '2026-04-services': { up: createServices },
+  '2026-05-policy-memory': { up: createPolicyMemory },
 };

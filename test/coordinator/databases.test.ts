@@ -12,6 +12,7 @@ import { systemClock } from '../../shared/clock.ts';
 import { isBerthError } from '../../shared/errors.ts';
 import { startMariadb } from '../bench/mariadb.ts';
 import { startPostgres } from '../bench/postgres.ts';
+import { takesOverPolicyStates } from '../services/policy-memory.ts';
 import { temporaryFolder } from './coordinator-bench.ts';
 import { eventually } from './eventually.ts';
 import { memoryLog } from './memory-log.ts';
@@ -102,6 +103,9 @@ for (const [name, startServer] of Object.entries(servers)) {
       const [row] = await allRows(audit, { event: 'scale.*' });
       assert.deepEqual({ ...row, id: '' }, { ...full, id: '', from: '2' });
     });
+
+    it('takes over what earlier versions stored of policies', () =>
+      takesOverPolicyStates(server.urlWithPassword));
 
     it('pages, filters and deletes as the others do', async (t) => {
       const { audit } = await open(t, server.urlWithPassword, temporaryFolder(t, 'berth-store-'));
