@@ -124,7 +124,7 @@ export class AlertInbox {
     const now = { ...this.#now(), monotonic };
     return this.#alerts
       .of(service, now, weights.byName)
-      .map(({ entry }) => alertOf(entry, now, weights))
+      .map(({ entry, row }) => alertOf(entry, row.id, now, weights))
       .filter((alert) => alert !== undefined);
   }
 

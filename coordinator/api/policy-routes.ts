@@ -2,19 +2,20 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { BerthError } from '../../shared/errors.ts';
 import { policySchema } from '../policy/policy-schema.ts';
-import type { EffectivePolicy } from '../policy/resolve-policies.ts';
+import { type EffectivePolicy, originNames } from '../policy/resolve-policies.ts';
 import { pageItems } from './page.ts';
 import { ok, problems } from './responses.ts';
 import { cursorQuery, limitQuery, pageOf } from './schemas.ts';
 import type { ServiceRoutesContext } from './service-routes.ts';
 
-const origin = z.enum(['file', 'database', 'label']);
+const origin = z.enum(originNames);
 export const effectiveSchema = z
   .object({
     name: z.string(),
     service: z.string(),
     origins: z.object({ policy: origin, service: origin, minReplicas: origin, maxReplicas: origin }).openapi({
-      description: 'Where each part comes from: a label goes before the database, that before the file',
+      description:
+        'Where each part comes from: a label goes before the database, that before the file; alert: no policy but live alerts',
     }),
     minReplicas: z.int(),
     maxReplicas: z.int(),

@@ -44,6 +44,8 @@ export interface PolicyLoopParts {
 
 /** One audit row at least this often, so that a silent policy can be told from a dead one. */
 const heartbeatMs = 300_000;
+/** A burst of alerts may be behind one decision; a service's state stays small. */
+const mostFirings = 100;
 /** Names this process on the policies' timelines. */
 const run = randomUUID();
 
@@ -104,11 +106,13 @@ export class PolicyLoop {
     this.#state = state;
     this.#decidedAt = clock.monotonic();
     if (decision.action !== 'none') {
+      const behind = alertsBehind(decision.record);
       services.change(policy.service, {
         wanted: decision.to,
         wantedBy: `policy ${policy.name}`,
         wantedReason: headline(decision.record),
-        wantedAlert: nameAlerts(alertsBehind(decision.record)),
+        wantedAlert: nameAlerts(behind),
+        wantedFirings: behind.flatMap(({ firing }) => firing ?? []).slice(0, mostFirings),
       });
     } else if (
       observations.target.ok &&

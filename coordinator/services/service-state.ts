@@ -16,6 +16,8 @@ export const serviceStateSchema = z.object({
   wantedReason: z.string(),
   /** The alert behind the number; null: something else set it. */
   wantedAlert: z.string().nullable().default(null),
+  /** Which firings of it: the ids of their rows, the first hundred. */
+  wantedFirings: z.array(z.string()).default([]),
   spec: containerSpecSchema.nullable(),
   /** Size that an operator has set by hand. */
   override: z.object({ replicas: z.int().min(0), until, by: z.string() }).nullable(),
@@ -42,6 +44,7 @@ export function newService(service: string): ServiceState {
     wantedBy: 'nobody',
     wantedReason: 'no policy, no label and no operator says how many',
     wantedAlert: null,
+    wantedFirings: [],
     spec: null,
     override: null,
     pause: null,

@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { admitPolicy } from '../../coordinator/policy/admit.ts';
 import type { EffectivePolicy } from '../../coordinator/policy/resolve-policies.ts';
 import { PolicyLoop, type PolicyLoopParts } from '../../coordinator/services/policy-loop.ts';
-import type { ServiceInstance } from '../../coordinator/services/service-instance.ts';
 import { Services } from '../../coordinator/services/services.ts';
 import { systemClock } from '../../shared/clock.ts';
+import { instance } from './instance.ts';
 
 function policy(): EffectivePolicy {
   const { admitted } = admitPolicy(
@@ -29,31 +29,6 @@ function policy(): EffectivePolicy {
   return {
     ...admitted[0],
     origins: { policy: 'file', service: 'file', minReplicas: 'file', maxReplicas: 'file' },
-  };
-}
-
-function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInstance {
-  return {
-    id,
-    name: id,
-    host: 'docker',
-    state: 'running',
-    health: 'none',
-    agent: id,
-    phase: 'ready',
-    serving: true,
-    registered: true,
-    sessions: 0,
-    createdAgeMs: 600_000,
-    startAgeMs: 600_000,
-    notServingMs: 0,
-    drainAgeMs: null,
-    protected: false,
-    madeSpare: false,
-    outOfMemory: false,
-    clone: false,
-    byOperator: false,
-    ...over,
   };
 }
 
