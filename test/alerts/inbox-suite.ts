@@ -128,6 +128,7 @@ export function inboxSuite(name: string, freshDatabase: (t: TestContext) => Prom
       const [plain] = inbox.active('web');
       assert.deepEqual(plain, {
         fingerprint: plain?.fingerprint,
+        firing: inbox.row(plain?.fingerprint ?? '')?.id,
         name: 'cpu',
         severity: 'critical',
         ageMs: 5000,
