@@ -43,6 +43,41 @@ describe('a container by its name', () => {
   });
 });
 
+describe('an alert about one container that has to wait', () => {
+  it('takes away the one that it names when its silence is over', async (t) => {
+    const stage = await alertStage(t);
+    const silence = await stage.inbox.silence({
+      match: { service: 'web' },
+      until: stage.clock.wall() + 3_600_000,
+      by: 'ann',
+      why: 'deploying',
+    });
+    const row = await stage.post(remove);
+    assert.match(stage.row(row), /^skipped: silenced/);
+    await stage.until(() => true, 'one look');
+    assert.deepEqual([stage.wanted(), stage.victim()], [3, 'web_3'], 'another would be next');
+    await stage.inbox.unsilence(silence.id, 'ann');
+    await stage.until(() => stage.wanted() === 2, 'it acts');
+    assert.equal(stage.victim(), 'web_2', 'at once, before anything has settled the row');
+    await stage.until(() => stage.row(row).startsWith('processed: 3 to 2'), 'it is answered');
+    assert.equal(stage.victim(), 'web_2');
+  });
+
+  it('takes away the one that it names when the service is resumed', async (t) => {
+    const stage = await alertStage(t);
+    stage.services.change('web', { pause: { mode: 'both', until: null, by: 'ann' } });
+    const row = await stage.post(remove);
+    await stage.until(() => stage.row(row).startsWith('skipped'), 'it is answered');
+    assert.match(stage.row(row), /^skipped: the size stays at 3: .*Paused/);
+    assert.equal(stage.victim(), 'web_3', 'what it has not brought about takes no container away');
+    stage.services.change('web', { pause: null });
+    await stage.until(() => stage.wanted() === 2, 'it acts');
+    assert.equal(stage.victim(), 'web_2');
+    await stage.until(() => stage.row(row).startsWith('processed: 3 to 2'), 'it is answered');
+    assert.equal(stage.victim(), 'web_2');
+  });
+});
+
 describe('an alert about one container of several hosts', () => {
   async function twoHosts(t: TestContext) {
     const stage = await alertStage(t, { names: [] });

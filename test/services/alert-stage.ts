@@ -67,7 +67,12 @@ export async function alertStage(t: TestContext, options: { names?: string[] } =
   const decisions = new DecisionLog({ store, audit, log, clock });
   const told: AuditEntry[] = [];
   const named = (names: string[]) =>
-    names.map((id, index) => instance(id, { createdAt: Date.parse(sampleTime) - 1000 * (10 - index) }));
+    names.map((id, index) =>
+      instance(id, {
+        createdAt: Date.parse(sampleTime) - 1000 * (20 - index),
+        startAgeMs: 1000 * (20 - index),
+      }),
+    );
   const world: AlertStage['world'] = {
     instances: named(options.names ?? ['web_1', 'web_2', 'web_3']),
     policy: undefined,
