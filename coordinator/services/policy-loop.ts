@@ -9,6 +9,7 @@ import type { Alert } from '../decide/alerts.ts';
 import { alertsBehind } from '../decide/alerts-behind.ts';
 import { decide } from '../decide/decide.ts';
 import { headline } from '../decide/explain.ts';
+import { measuredBy } from '../decide/measured.ts';
 import type { Observations, Reading } from '../decide/observation.ts';
 import type { DecisionRecord } from '../decide/record.ts';
 import { emptyState, type PolicyState } from '../decide/state.ts';
@@ -143,7 +144,7 @@ export class PolicyLoop {
     const reason = headline(record);
     const behind = alertsBehind(record);
     const [first] = behind;
-    const measured = first === undefined ? {} : this.#parts.measuredBy?.(first.fingerprint);
+    const measured = first === undefined ? measuredBy(record) : this.#parts.measuredBy?.(first.fingerprint);
     const entry: AuditEntry = {
       event: outcome.action === 'none' ? 'scale.held' : 'scale.decided',
       actor: `policy ${policy}`,
