@@ -11,6 +11,7 @@ import { AlertContainers, type Containers } from './alert-containers.ts';
 import type { BackendIndex } from './backend-index.ts';
 import { DecidedAlerts } from './decided-alerts.ts';
 import type { DecisionLog } from './decision-log.ts';
+import { byLabels } from './label-wishes.ts';
 import { describeSeveral } from './named-container.ts';
 import type { ServiceInstance } from './service-instance.ts';
 import type { Services } from './services.ts';
@@ -140,10 +141,13 @@ export class AlertAnswers {
     const state = services.get(service);
     const before = state?.wanted ?? null;
     const there = instances(service).filter(({ state: is, clone }) => isUp(is) || !clone).length;
-    const kept = before ?? Math.max(1, there);
+    // What labels have let go of already is wanted again.
+    const lost = state?.wantedBy === byLabels ? (state.beforeLoss?.wanted ?? 0) : 0;
+    const kept = Math.max(before ?? Math.max(1, there), lost);
     if (kept !== before) {
       services.change(service, {
         wanted: kept,
+        beforeLoss: null,
         wantedBy: `alert ${name}`,
         wantedReason: 'service_availability',
         wantedAlert: name,
@@ -153,6 +157,7 @@ export class AlertAnswers {
         event: 'scale.decided',
         actor: `alert ${name}`,
         service,
+        from: before ?? undefined,
         to: kept,
         reason: `service_availability: ${kept} instances are kept`,
         outcome: 'ok',
