@@ -61,6 +61,17 @@ export function takeDocument(document: unknown, dialect: Dialect, around: Surrou
   return applyVerdict(judgeAlert(known?.entry, signal, now), signal, known, around);
 }
 
+/** What a document of a replayed post comes to: it changes nothing, and nothing is written. */
+export function replayedOutcome(document: unknown, dialect: Dialect, now: Now): DocumentOutcome {
+  const parsed = parseAlert(dialect, document, now.wall);
+  if (!parsed.ok) {
+    const reason = parsed.problems.map(describeProblem).join('; ');
+    const row = unreadableRow(dialect, rawText(document), parsed, reason, now);
+    return { ...outcomeOf(row), problems: parsed.problems };
+  }
+  return outcomeOf(ignoredRow(parsed.signal, 'this signed post was taken already: it is a replay', now));
+}
+
 function applyVerdict(
   verdict: Verdict,
   signal: AlertSignal,
