@@ -132,6 +132,11 @@ export class Scaling {
     return withAlerts(service, undefined, this.#answers.bounds(service), this.#sizeOf(service));
   }
 
+  /** All that are in force now, one for a service at most, as they run. */
+  effective(): EffectivePolicy[] {
+    return [...this.#services()].flatMap((service) => this.policyOf(service) ?? []);
+  }
+
   /** Policies whose loop has not come to an end of an evaluation for too long, with the age. */
   stuckPolicies(): { policy: string; ageMs: number }[] {
     return this.#loops.stuck();
