@@ -314,10 +314,11 @@ export class AlertInbox {
     const entry = restoredEntry(row, now);
     const known = this.#pool.get(row.fingerprint);
     if (entry === undefined || (known !== undefined && row.heardAt <= known.row.heardAt)) return false;
-    const restored = { entry, row };
-    const kept = this.#pool.set(restored, now);
-    if (kept && this.#isMuted(restored, now)) this.#muted.add(row.fingerprint);
-    return kept;
+    const isMuted = this.#isMuted({ entry, row }, now);
+    if (isMuted) this.#muted.add(row.fingerprint);
+    // What was skipped by a silence or a decision of that run is this one's to decide.
+    const again = row.state === 'skipped' && !isMuted && isLive(entry, now) ? waiting : {};
+    return this.#pool.set({ entry, row: { ...row, ...again } }, now);
   }
 
   /** False when there is no room. */

@@ -404,6 +404,13 @@ export function inboxSuite(name: string, freshDatabase: (t: TestContext) => Prom
       );
       const rows = await allRows(second.inbox);
       assert.equal(rows.find(({ fingerprint }) => fingerprint === 'alertmanager:a')?.state, 'processed');
+      const third = await openInbox(t, url, { clock: new HandClock(shifted(hour + minute)) });
+      await third.inbox.load();
+      assert.equal(
+        third.inbox.row('alertmanager:c')?.state,
+        'unprocessed',
+        'its silence ended while nobody ran',
+      );
       clock.advance(5 * hour);
       assert.deepEqual(second.inbox.active('web'), [], 'its time to live did not start anew');
     });
