@@ -139,8 +139,10 @@ const servers: Parse<string> = (text) => {
 };
 
 /** Docker's own rule for the names of containers and networks. */
+export const dockerNamePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
+
 const dockerName: Parse<string> = (text) =>
-  /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(text)
+  dockerNamePattern.test(text)
     ? { value: text }
     : {
         message: 'is not a name for Docker',

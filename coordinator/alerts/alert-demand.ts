@@ -75,13 +75,22 @@ export function demandOf(
   }
 }
 
-/** What `decide` takes; undefined for one that asks for no size, or for a rule that this service's policy does not name. */
-export function alertOf(entry: PoolEntry, now: Now, weights: AlertWeights = {}): Alert | undefined {
+/**
+ * What `decide` takes; undefined for one that asks for no size, or for a rule that this service's policy does not name.
+ * `firing`: the id of its row.
+ */
+export function alertOf(
+  entry: PoolEntry,
+  firing: string,
+  now: Now,
+  weights: AlertWeights = {},
+): Alert | undefined {
   const { ask, fingerprint, name, severity } = entry.signal;
   if (ask.kind === 'availability') return undefined;
   const alert: Alert = {
     fingerprint,
     name,
+    firing,
     ...(severity === undefined ? {} : { severity }),
     ageMs: Math.max(0, now.monotonic - entry.heardAt),
   };

@@ -19,12 +19,13 @@ import { alertEntry, silenceEntry } from './alert-audit.ts';
 import { type AlertDemand, type AlertWeights, alertOf, demandOf } from './alert-demand.ts';
 import { AlertPool, type KnownAlert, rememberMs } from './alert-pool.ts';
 import type { AlertSignal, ContainerRef, Dialect } from './alert-signal.ts';
-import { endedRow, type InboxRow, restoredEntry, wallOf } from './inbox-row.ts';
+import { endedRow, type InboxRow, restoredEntry, waiting, wallOf } from './inbox-row.ts';
 import { type InboxFilter, type InboxPage, loadFirings, selectInboxRows } from './inbox-table.ts';
 import { InboxWriter } from './inbox-writer.ts';
 import { isLive, type Now } from './judge-alert.ts';
 import { LiveAlerts } from './live-alerts.ts';
 import { pruneInbox } from './prune-inbox.ts';
+import { RecentRows } from './recent-rows.ts';
 import { describeSilence, type Silence } from './silence.ts';
 import { type NewSilence, Silences } from './silences.ts';
 import { loadSilences } from './silences-table.ts';
@@ -77,6 +78,9 @@ export class AlertInbox {
   readonly #silences: Silences;
   readonly #alerts: LiveAlerts;
   readonly #listeners = new Set<() => void>();
+  readonly #recent = new RecentRows();
+  /** Live alerts that a silence keeps from acting. */
+  readonly #muted = new Set<string>();
   #loaded = false;
   #prunedAt = Number.NEGATIVE_INFINITY;
 
@@ -124,7 +128,7 @@ export class AlertInbox {
     const now = { ...this.#now(), monotonic };
     return this.#alerts
       .of(service, now, weights.byName)
-      .map(({ entry }) => alertOf(entry, now, weights))
+      .map(({ entry, row }) => alertOf(entry, row.id, now, weights))
       .filter((alert) => alert !== undefined);
   }
 
@@ -199,6 +203,7 @@ export class AlertInbox {
     const ended = this.#silences.end(id, this.#clock.wall());
     if (ended === undefined) return false;
     this.#record(silenceEntry('silence.ended', { ...ended, by }));
+    this.#unmute(this.#now());
     this.#changed();
     await this.#writer.flush();
     return true;
@@ -274,6 +279,7 @@ export class AlertInbox {
       this.#record(alertEntry('alert.expired', entry.signal, this.#alerts.serviceOf(entry.signal), reason));
     }
     this.#pool.forget(now);
+    this.#unmute(now);
     this.#silences.forgetOver(now.wall);
     if (overdue.length > 0) this.#changed();
   }
@@ -282,7 +288,7 @@ export class AlertInbox {
     const now = this.#now();
     const { outcome, alert, row, told } = takeDocument(document, dialect, {
       known: (fingerprint) => this.#pool.get(fingerprint),
-      waiting: (id) => this.#writer.get(id),
+      recent: (id) => this.#recent.get(id, now.wall),
       serviceOf: (signal) => this.#alerts.serviceOf(signal),
       silenceOf: (signal) => this.#alerts.silenceOf(signal, now),
       now,
@@ -295,7 +301,10 @@ export class AlertInbox {
       this.#writer.put({ ...alert.row, ...refused, endedAt: now.wall });
       return { ...outcome, ...refused };
     }
-    if (row !== undefined) this.#writer.put(row);
+    if (row !== undefined) {
+      this.#writer.put(row);
+      this.#recent.put(row);
+    }
     if (told !== undefined) this.#record(told);
     return outcome;
   }
@@ -305,14 +314,36 @@ export class AlertInbox {
     const entry = restoredEntry(row, now);
     const known = this.#pool.get(row.fingerprint);
     if (entry === undefined || (known !== undefined && row.heardAt <= known.row.heardAt)) return false;
-    return this.#pool.set({ entry, row }, now);
+    const isMuted = this.#isMuted({ entry, row }, now);
+    if (isMuted) this.#muted.add(row.fingerprint);
+    // What was skipped by a silence or a decision of that run is this one's to decide.
+    const again = row.state === 'skipped' && !isMuted && isLive(entry, now) ? waiting : {};
+    return this.#pool.set({ entry, row: { ...row, ...again } }, now);
   }
 
   /** False when there is no room. */
   #know(alert: KnownAlert, now: Now): boolean {
     const kept = this.#pool.set(alert, now);
     if (kept) this.#writer.put(alert.row);
+    if (kept && this.#isMuted(alert, now)) this.#muted.add(alert.row.fingerprint);
     return kept;
+  }
+
+  /** What a silence has kept from acting waits for a decision again once that is over. */
+  #unmute(now: Now): void {
+    for (const fingerprint of this.#muted) {
+      const known = this.#pool.get(fingerprint);
+      if (known !== undefined && this.#isMuted(known, now)) continue;
+      this.#muted.delete(fingerprint);
+      if (known?.row.state === 'skipped' && isLive(known.entry, now))
+        this.#know({ entry: known.entry, row: { ...known.row, ...waiting } }, now);
+    }
+  }
+
+  #isMuted({ entry, row }: KnownAlert, now: Now): boolean {
+    return (
+      row.state === 'skipped' && isLive(entry, now) && this.#alerts.silenceOf(entry.signal, now) !== undefined
+    );
   }
 
   async #prune(signal: AbortSignal): Promise<void> {

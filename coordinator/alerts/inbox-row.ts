@@ -1,7 +1,9 @@
 // One row of the inbox: a firing (or a document that led to none), and what became of it.
 //
 //   unprocessed ──► processed   a decision or a repair has taken it up
-//        └────────► skipped     a repeat, silenced, out of date, over before anything needed it
+//        ├────────► skipped     a repeat, out of date, over before anything needed it; or held for now: silenced,
+//        │             │        paused, at a bound, in a cooldown. Taken up later, as long as its alert lives
+//        ├◄────────────┘
 //   failed                      could not be read, or the act that it asked for failed
 import type { AlertSignal, Dialect } from './alert-signal.ts';
 import { fingerprintOf } from './fingerprint.ts';
@@ -39,6 +41,9 @@ export interface InboxRow {
   readonly document: string | null;
 }
 
+/** Of a row that nothing has taken up yet. */
+export const waiting = { state: 'unprocessed', reason: 'waits for a decision' } as const;
+
 /** The row of a firing. Its id is made of what identifies the firing: whoever receives it again writes the same row. */
 export function firingRow(entry: PoolEntry, now: Now): InboxRow {
   const { signal } = entry;
@@ -46,8 +51,7 @@ export function firingRow(entry: PoolEntry, now: Now): InboxRow {
     id: fingerprintOf(signal.fingerprint, entry.startsAt),
     ...aboutOf(signal),
     status: 'firing',
-    state: 'unprocessed',
-    reason: 'waits for a decision',
+    ...waiting,
     repeats: 0,
     startsAt: entry.startsAt,
     receivedAt: now.wall,

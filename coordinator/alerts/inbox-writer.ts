@@ -45,11 +45,6 @@ export class InboxWriter {
     return this.#rows.size >= this.#limit && this.#reason !== undefined;
   }
 
-  /** The row as it waits, if it does. */
-  get(id: string): InboxRow | undefined {
-    return this.#rows.get(id);
-  }
-
   put(row: InboxRow): void {
     this.#rows.set(row.id, row);
   }

@@ -1,4 +1,5 @@
 // What the dialects have in common: from fields to a signal.
+import { dockerNamePattern } from '../../shared/labels.ts';
 import type { AlertSignal, Dialect, ParsedAlert, Problem } from './alert-signal.ts';
 import { defined } from './defined.ts';
 import type { FieldNames } from './field-names.ts';
@@ -39,7 +40,7 @@ export function readSignal(reader: FieldReader, names: FieldNames, own: DialectF
     reader.refuse('autoscale_min_instances', min, `it is above autoscale_max_instances, ${max}`);
   }
   const policy = reader.words(names.policy);
-  const naming = reader.words(names.naming);
+  const naming = reader.text(names.naming, dockerNamePattern, 'what the names of containers can begin with');
   const expiresInMs = reader.duration(names.expiresIn, second, week);
   const asked = readAsk(reader, names, target);
   const { dialect, status, startsAt, sentAt, metric, value } = own;

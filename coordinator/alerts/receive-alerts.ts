@@ -5,7 +5,9 @@
 import { BerthError } from '../../shared/errors.ts';
 import type { AlertInbox, Outcome } from './alert-inbox.ts';
 import type { Dialect } from './alert-signal.ts';
+import type { Now } from './judge-alert.ts';
 import { readDocuments } from './read-documents.ts';
+import { replayedOutcome } from './take-document.ts';
 
 export interface AlertAnswer {
   /** How many took effect: fired, or ended something. */
@@ -25,7 +27,20 @@ export async function receiveAlerts(
   dialect: Dialect,
   body: Uint8Array,
 ): Promise<AlertAnswer> {
-  const outcomes = await inbox.accept(readDocuments(dialect, body), dialect);
+  return answerOf(await inbox.accept(readDocuments(dialect, body), dialect));
+}
+
+/** The same for a post that was taken before: it is read, and changes nothing. @throws BerthError as above */
+export function answerReplay(dialect: Dialect, body: Uint8Array, now: Now): AlertAnswer {
+  const outcomes = readDocuments(dialect, body).map((document, index) => ({
+    index,
+    ...replayedOutcome(document, dialect, now),
+    stored: true,
+  }));
+  return answerOf(outcomes);
+}
+
+function answerOf(outcomes: Outcome[]): AlertAnswer {
   const count = (...states: string[]) => outcomes.filter(({ state }) => states.includes(state)).length;
   const failed = count('failed');
   const [first] = outcomes;

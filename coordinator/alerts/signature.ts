@@ -3,15 +3,17 @@
 //
 //   X-Berth-Signature: t=1767225600,v1=HEX      HEX = hmac_sha256(secret, "1767225600." + body)
 //
-// The time is signed too and must be near ours, so that a recorded post is worthless soon; within that time a replay
-// changes nothing, since alerts are known by fingerprint (judge-alert.ts). Several v1 may be given, and several secrets
-// accepted, while a secret is changed.
-import { createHmac, timingSafeEqual } from 'node:crypto';
+// The time is signed too and must be near ours, so that a recorded post is worthless soon; within that time a replay is
+// known by its seal and changes nothing (taken-posts.ts). Several v1 may be given, and several secrets accepted, while a
+// secret is changed.
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { replayWindowMs } from './judge-alert.ts';
 
 export const signatureHeader = 'x-berth-signature';
 
-export type SignatureCheck = { ok: true } | { ok: false; reason: string };
+export type SignatureCheck =
+  /** `seal`: of what was signed, whatever the secret. `until`: wall milliseconds; the signature counts no longer then. */
+  { ok: true; seal: string; until: number } | { ok: false; reason: string };
 
 /** The value of the header for `body`, sent at `nowWall` (milliseconds). */
 export function signBody(secret: string, body: Uint8Array | string, nowWall: number): string {
@@ -45,12 +47,16 @@ export function verifySignature(given: {
   if (!matches) return refuse('the signature is not that of this body with our secret');
   const offBy = Math.abs(nowWall - seconds * 1000);
   return offBy <= windowMs
-    ? { ok: true }
+    ? { ok: true, seal: sealOf(seconds, body), until: seconds * 1000 + windowMs }
     : refuse(`it was signed ${Math.round(offBy / 1000)} s from now; the clocks differ, or it is a replay`);
 }
 
 function refuse(reason: string): SignatureCheck {
   return { ok: false, reason };
+}
+
+function sealOf(seconds: number, body: Uint8Array | string): string {
+  return createHash('sha256').update(`${seconds}.`).update(body).digest('hex');
 }
 
 function digest(secret: string, seconds: number, body: Uint8Array | string): Buffer {

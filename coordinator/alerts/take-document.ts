@@ -40,8 +40,8 @@ export interface Taken {
 
 export interface Surroundings {
   known(fingerprint: string): KnownAlert | undefined;
-  /** A row that is not in the database yet. */
-  waiting(id: string): InboxRow | undefined;
+  /** A row about no firing that was written lately. */
+  recent(id: string): InboxRow | undefined;
   serviceOf(signal: AlertSignal): string | undefined;
   silenceOf(signal: AlertSignal): Silence | undefined;
   now: Now;
@@ -52,13 +52,24 @@ export function takeDocument(document: unknown, dialect: Dialect, around: Surrou
   const parsed = parseAlert(dialect, document, now.wall);
   if (!parsed.ok) {
     const reason = parsed.problems.map(describeProblem).join('; ');
-    const row = countWaiting(unreadableRow(dialect, rawText(document), parsed, reason, now), around);
+    const row = countRepeats(unreadableRow(dialect, rawText(document), parsed, reason, now), around);
     const told = row.repeats === 0 ? { told: refusedEntry(row) } : {};
     return { outcome: { ...outcomeOf(row), problems: parsed.problems }, row, ...told };
   }
   const { signal } = parsed;
   const known = around.known(signal.fingerprint);
   return applyVerdict(judgeAlert(known?.entry, signal, now), signal, known, around);
+}
+
+/** What a document of a replayed post comes to: it changes nothing, and nothing is written. */
+export function replayedOutcome(document: unknown, dialect: Dialect, now: Now): DocumentOutcome {
+  const parsed = parseAlert(dialect, document, now.wall);
+  if (!parsed.ok) {
+    const reason = parsed.problems.map(describeProblem).join('; ');
+    const row = unreadableRow(dialect, rawText(document), parsed, reason, now);
+    return { ...outcomeOf(row), problems: parsed.problems };
+  }
+  return outcomeOf(ignoredRow(parsed.signal, 'this signed post was taken already: it is a replay', now));
 }
 
 function applyVerdict(
@@ -96,7 +107,7 @@ function applyVerdict(
     case 'ignored': {
       const { reason, mark } = verdict;
       if (mark === undefined) {
-        const row = countWaiting(ignoredRow(signal, reason, now), around);
+        const row = countRepeats(ignoredRow(signal, reason, now), around);
         return { outcome: outcomeOf(row), row };
       }
       const fresh = markRow(mark, reason, now);
@@ -128,11 +139,11 @@ function fire(entry: PoolEntry, known: KnownAlert | undefined, around: Surroundi
   };
 }
 
-/** The same again, while the first still waits to be written, is counted in it. */
-function countWaiting(row: InboxRow, around: Surroundings): InboxRow {
-  const waiting = around.waiting(row.id);
-  if (waiting === undefined) return row;
-  return { ...row, repeats: waiting.repeats + 1, receivedAt: waiting.receivedAt };
+/** The same again is counted in the row that there is. */
+function countRepeats(row: InboxRow, around: Surroundings): InboxRow {
+  const first = around.recent(row.id);
+  if (first === undefined) return row;
+  return { ...row, repeats: first.repeats + 1, receivedAt: first.receivedAt };
 }
 
 function outcomeOf(row: InboxRow): DocumentOutcome {

@@ -8,11 +8,12 @@ import type { Clock } from '../../shared/clock.ts';
 import { parseDuration } from '../../shared/duration.ts';
 import { BerthError } from '../../shared/errors.ts';
 import type { AlertInbox, Outcome } from '../alerts/alert-inbox.ts';
-import { dialects } from '../alerts/alert-signal.ts';
+import { type Dialect, dialects } from '../alerts/alert-signal.ts';
 import { alertStates, alertStatuses, type InboxRow } from '../alerts/inbox-row.ts';
-import { receiveAlerts } from '../alerts/receive-alerts.ts';
+import { answerReplay, receiveAlerts } from '../alerts/receive-alerts.ts';
 import { signatureHeader, verifySignature } from '../alerts/signature.ts';
 import { type Silence, silenceMatchSchema } from '../alerts/silence.ts';
+import { TakenPosts } from '../alerts/taken-posts.ts';
 import { ok, problems } from './responses.ts';
 import { bySchema, cursorQuery, limitQuery, pageOf, spanSchema } from './schemas.ts';
 
@@ -209,17 +210,28 @@ const unsilence = createRoute({
 
 export function alertRoutes(app: OpenAPIHono, context: AlertRoutesContext): void {
   const { inbox, clock, alertSecrets } = context;
+  const taken = new TakenPosts();
+  const receive = async (header: string | undefined, dialect: Dialect, body: Uint8Array) => {
+    if (header === undefined || alertSecrets.length === 0) return receiveAlerts(inbox, dialect, body);
+    const nowWall = clock.wall();
+    const check = verifySignature({ header, body, secrets: alertSecrets, nowWall });
+    if (!check.ok) {
+      const hint = 'sign as alerts/signature.ts says, or show the token';
+      throw new BerthError('request.unauthorized', check.reason, { hint });
+    }
+    if (!taken.take(check.seal, check.until, nowWall))
+      return answerReplay(dialect, body, { wall: nowWall, monotonic: clock.monotonic() });
+    try {
+      return await receiveAlerts(inbox, dialect, body);
+    } catch (error) {
+      taken.giveBack(check.seal);
+      throw error;
+    }
+  };
   app.openapi(intake, async (c) => {
     const body = new Uint8Array(await c.req.arrayBuffer());
-    const header = c.req.header(signatureHeader);
-    if (header !== undefined && alertSecrets.length > 0) {
-      const check = verifySignature({ header, body, secrets: alertSecrets, nowWall: clock.wall() });
-      if (!check.ok) {
-        const hint = 'sign as alerts/signature.ts says, or show the token';
-        throw new BerthError('request.unauthorized', check.reason, { hint });
-      }
-    }
-    const { outcomes, ...counts } = await receiveAlerts(inbox, c.req.valid('param').dialect, body);
+    const { dialect } = c.req.valid('param');
+    const { outcomes, ...counts } = await receive(c.req.header(signatureHeader), dialect, body);
     return c.json({ ...counts, outcomes: outcomes.map(viewOutcome) }, 200);
   });
   app.openapi(list, async (c) => {

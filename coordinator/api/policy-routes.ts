@@ -1,20 +1,24 @@
 // Policies at run time: what is in force and where each part of it comes from, and those of the database to write.
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { BerthError } from '../../shared/errors.ts';
+import type { Audit } from '../audit/audit.ts';
 import { policySchema } from '../policy/policy-schema.ts';
-import type { EffectivePolicy } from '../policy/resolve-policies.ts';
+import type { PolicySet } from '../policy/policy-set.ts';
+import { type EffectivePolicy, originNames } from '../policy/resolve-policies.ts';
+import { withoutSecrets } from '../policy/without-secrets.ts';
+import type { Scaling } from '../services/scaling.ts';
 import { pageItems } from './page.ts';
 import { ok, problems } from './responses.ts';
 import { bySchema, cursorQuery, limitQuery, pageOf } from './schemas.ts';
-import type { ServiceRoutesContext } from './service-routes.ts';
 
-const origin = z.enum(['file', 'database', 'label']);
+const origin = z.enum(originNames);
 export const effectiveSchema = z
   .object({
     name: z.string(),
     service: z.string(),
     origins: z.object({ policy: origin, service: origin, minReplicas: origin, maxReplicas: origin }).openapi({
-      description: 'Where each part comes from: a label goes before the database, that before the file',
+      description:
+        'Where each part comes from: a label goes before the database, that before the file; alert: no policy but live alerts',
     }),
     minReplicas: z.int(),
     maxReplicas: z.int(),
@@ -30,7 +34,8 @@ export const effectiveSchema = z
 const policies = createRoute({
   method: 'get',
   path: '/api/v1/policies',
-  summary: 'The policies in force, and why others are not',
+  summary:
+    'The policies in force, by service, and why others are not; those that live alerts make among them',
   tags: ['policies'],
   request: { query: z.object({ cursor: cursorQuery, limit: limitQuery(1000) }) },
   responses: {
@@ -67,7 +72,15 @@ const remove = createRoute({
   responses: { 204: { description: 'It is gone' }, ...problems(404, 503) },
 });
 
-export function policyRoutes(app: OpenAPIHono, { scaling, audit }: ServiceRoutesContext): void {
+/** What is needed of the deciding half and of the audit. */
+export interface PolicyRoutesContext {
+  scaling: Pick<Scaling, 'effective' | 'policyOf'> & {
+    readonly policies: Pick<PolicySet, 'problems' | 'stored' | 'put' | 'remove'>;
+  };
+  audit: Pick<Audit, 'record'>;
+}
+
+export function policyRoutes(app: OpenAPIHono, { scaling, audit }: PolicyRoutesContext): void {
   const { policies: set } = scaling;
   const view = (effective: EffectivePolicy): z.infer<typeof effectiveSchema> => {
     const { policy, origins } = effective;
@@ -90,7 +103,8 @@ export function policyRoutes(app: OpenAPIHono, { scaling, audit }: ServiceRoutes
   };
   app.openapi(policies, (c) => {
     const { cursor, limit } = c.req.valid('query');
-    const page = pageItems(set.effective(), ({ policy }) => policy.name, cursor, limit);
+    // By service: several may share a policy.
+    const page = pageItems(scaling.effective(), ({ policy }) => policy.service, cursor, limit);
     return c.json({ ...page, items: page.items.map(view), problems: set.problems() }, 200);
   });
   app.openapi(put, async (c) => {
@@ -112,14 +126,14 @@ export function policyRoutes(app: OpenAPIHono, { scaling, audit }: ServiceRoutes
       policy: name,
       reason: 'written over the API',
       outcome: 'ok',
-      details: document,
+      details: withoutSecrets(document) as object,
     });
     if (effective === undefined)
       throw new BerthError(
         'policy.conflict',
         `policy ${name} is stored, but not in force: ${set.problems().join('; ')}`,
       );
-    return c.json(view(effective), 200);
+    return c.json(view(scaling.policyOf(service) ?? effective), 200);
   });
   app.openapi(remove, async (c) => {
     const { name } = c.req.valid('param');

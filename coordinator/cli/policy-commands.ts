@@ -39,16 +39,16 @@ export function addPolicyCommands(context: CommandContext): void {
       for (const problem of problems) output.warn(`berth: ${problem}\n`);
     },
   );
-  under('get', 'one policy, with every value in force', 'berth policies get web')
+  under(
+    'get',
+    'one policy, with every value in force; of one service, where several share it',
+    'berth policies get web',
+  )
     .argument('<policy>')
-    .action(async (name: string, common: Common) => {
+    .argument('[service]')
+    .action(async (name: string, service: string | undefined, common: Common) => {
       const { items } = await readPolicies(context.api(common));
-      const found = items.find((item) => item.name === name);
-      if (found === undefined)
-        throw new BerthError('not-found', `no policy ${name} is in force`, {
-          hint: '`berth policies` lists them',
-        });
-      writeJson(output, found);
+      writeJson(output, choosePolicy(items, name, service));
     });
   const pathOf = (name: string) =>
     `/api/v1/policies/${encodeURIComponent(name)}?by=${encodeURIComponent(context.user)}`;
@@ -72,6 +72,27 @@ export function addPolicyCommands(context: CommandContext): void {
       if (common.output === 'json') writeJson(output, { deleted: name });
       else output.write(`${name}: deleted\n`);
     });
+}
+
+/** @throws BerthError `not-found`; `request.invalid` where several services share it and none is named */
+export function choosePolicy<T extends Pick<Effective, 'name' | 'service'>>(
+  items: readonly T[],
+  name: string,
+  service: string | undefined,
+): T {
+  const found = items.filter((item) => item.name === name && (service ?? item.service) === item.service);
+  const [only, ...others] = found;
+  if (only === undefined)
+    throw new BerthError(
+      'not-found',
+      `no policy ${name} is in force${service === undefined ? '' : ` for service ${service}`}`,
+      { hint: '`berth policies` lists them' },
+    );
+  if (others.length === 0) return only;
+  const services = found.map((item) => item.service).toSorted();
+  throw new BerthError('request.invalid', `several services share policy ${name}: ${services.join(', ')}`, {
+    hint: `name one: \`berth policies get ${name} ${services[0]}\``,
+  });
 }
 
 const columns: Column<Effective>[] = [

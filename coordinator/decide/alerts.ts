@@ -6,6 +6,8 @@
 export type Alert = {
   readonly fingerprint: string;
   readonly name: string;
+  /** Which firing of it: the same alert may end and fire again. */
+  readonly firing?: string;
   readonly severity?: string;
   /** Size of the step that the alert itself asks for. */
   readonly step?: number;

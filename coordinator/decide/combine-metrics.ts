@@ -71,13 +71,23 @@ function voteOf(context: MetricContext, deciding: readonly MetricRecord[]): Winn
     const result = evaluateExpression(policy.combine.tree, proposalLookup(context, deciding));
     return result.ok ? { count: result.count, winner: null } : 'failed';
   }
-  const valid = deciding.filter((metric) => metric.proposal.outcome !== 'invalid');
+  const valid = withoutIdleFloors(
+    deciding.filter((metric) => metric.proposal.outcome !== 'invalid'),
+    n,
+  );
   const groups = groupsOf(policy, valid, n);
   const vote = groups.size === 0 ? null : chooseVote(Object.fromEntries(groups));
   if (vote === null) return null;
   const count = vote.direction === 'none' ? n : vote.count;
   const winner = valid.find((metric) => sizeOf(metric.proposal, n) === count);
   return { count, winner: winner?.name ?? null };
+}
+
+/** A floor counts only where somebody else has a say. */
+function withoutIdleFloors(metrics: readonly MetricRecord[], n: number): readonly MetricRecord[] {
+  const isFloor = ({ proposal }: MetricRecord) => proposal.outcome === 'value' && proposal.floor === true;
+  const hasSay = metrics.some((metric) => !isFloor(metric) && sizeOf(metric.proposal, n) !== null);
+  return hasSay ? metrics : metrics.filter((metric) => !isFloor(metric));
 }
 
 function groupsOf(policy: Policy, metrics: readonly MetricRecord[], n: number): Map<string, (Vote | null)[]> {

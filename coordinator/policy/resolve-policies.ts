@@ -5,7 +5,9 @@
 // with the same name, and takes the service from any other policy of the file.
 import type { AdmittedPolicy } from './normalize.ts';
 
-export type Origin = 'file' | 'database' | 'label';
+/** `alert`: made of live alerts alone (with-alerts.ts). */
+export const originNames = ['file', 'database', 'label', 'alert'] as const;
+export type Origin = (typeof originNames)[number];
 
 export interface PolicyLabels {
   service: string;

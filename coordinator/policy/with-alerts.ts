@@ -5,8 +5,9 @@ import type { Metric } from '../decide/policy.ts';
 import { admitPolicy } from './admit.ts';
 import type { EffectivePolicy } from './resolve-policies.ts';
 
-/** The bounds that an alert which asks for a size brings along. */
+/** The bounds that an alert which asks for a size brings along, and where it wants to go. */
 export interface AlertLike {
+  direction: 'up' | 'down';
   min: number | undefined;
   max: number | undefined;
 }
@@ -19,18 +20,25 @@ const alertsMetric = {
   target: { type: 'Alert', ttl: '24h' },
 };
 
-/** Undefined: no policy, and no alert that asks for a size. */
+/**
+ * `size`: how many are wanted now. The bounds make way for it: alerts that ask for more do not bring a service down to their
+ * maximum, nor those that ask for less up to their minimum. Undefined: no policy, and no alert that asks for a size.
+ */
 export function withAlerts(
   service: string,
   policy: EffectivePolicy | undefined,
   alerts: readonly AlertLike[],
+  size = 1,
 ): EffectivePolicy | undefined {
   if (policy !== undefined) return heedingAlerts(policy);
   if (alerts.length === 0) return undefined;
   const mins = alerts.flatMap(({ min }) => min ?? []);
   const maxs = alerts.flatMap(({ max }) => max ?? []);
-  const minReplicas = mins.length === 0 ? 1 : Math.max(...mins);
-  const maxReplicas = Math.max(minReplicas, maxs.length === 0 ? defaultMaxByAlerts : Math.min(...maxs));
+  const least = mins.length === 0 ? 1 : Math.max(...mins);
+  const most = Math.max(least, maxs.length === 0 ? defaultMaxByAlerts : Math.min(...maxs));
+  const goes = (way: AlertLike['direction']) => alerts.some(({ direction }) => direction === way);
+  const minReplicas = goes('up') ? least : Math.min(least, Math.max(1, size));
+  const maxReplicas = goes('down') ? most : Math.max(most, size);
   const { admitted } = admitPolicy(
     {
       name: `alerts:${service}`,
@@ -46,7 +54,7 @@ export function withAlerts(
   const [made] = admitted;
   return made === undefined
     ? undefined
-    : { ...made, origins: { policy: 'label', service: 'label', minReplicas: 'label', maxReplicas: 'label' } };
+    : { ...made, origins: { policy: 'alert', service: 'alert', minReplicas: 'alert', maxReplicas: 'alert' } };
 }
 
 function heedingAlerts(effective: EffectivePolicy): EffectivePolicy {

@@ -17,7 +17,7 @@ import type { InstanceExecutor } from './instance-executor.ts';
 import type { InstanceStep } from './instance-step.ts';
 import { emptyMemory, type InstanceMemory, type Joined, joinInstances } from './join-instances.ts';
 import { KeepOut } from './keep-out.ts';
-import type { LabelWish } from './label-wishes.ts';
+import { applyLabelWish, type LabelWish, labelEntry } from './label-wishes.ts';
 import type { NodeWishes } from './node-wishes.ts';
 import type { Placement } from './placement.ts';
 import { planInstances } from './plan-instances.ts';
@@ -180,16 +180,9 @@ export class ActLoop {
     const isOpen = whyUnknown(current, fleet.views()) !== undefined;
     const asked = isOpen ? undefined : wish(current, instances);
     if (current === state && asked === undefined) return state;
-    const wanted =
-      asked === undefined
-        ? {}
-        : {
-            wanted: asked.wanted,
-            wantedBy: 'labels',
-            wantedReason: asked.reason,
-            wantedAlert: null,
-          };
-    return services.change(state.service, { ...current, ...wanted });
+    if (asked === undefined) return services.change(state.service, current);
+    this.#parts.audit(labelEntry(current, asked));
+    return services.change(state.service, { ...current, ...applyLabelWish(current, asked, clock.wall()) });
   }
 
   /** Looks at everything and joins it. Sessions are read only while somebody waits for them. */

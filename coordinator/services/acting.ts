@@ -107,7 +107,12 @@ export class Acting {
       },
       wish: (state, instances) =>
         policyOf(state.service) === undefined && state.override === null
-          ? readLabelWish(state, instances, this.#labels(state.service))
+          ? readLabelWish(
+              state,
+              instances,
+              this.#labels(state.service),
+              parts.alertRules(state.service).availabilityAlert !== undefined,
+            )
           : undefined,
       audit: (entry) => {
         audit

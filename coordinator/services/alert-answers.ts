@@ -1,32 +1,42 @@
 // What live alerts ask of the services that there are, and what became of it. Level-triggered: all is asked anew each
 // time, so that an alert acts for as long as it lives, also with a coordinator that began in the meantime.
 import type { AlertDemand, AlertWeights } from '../alerts/alert-demand.ts';
-import type { AlertInbox } from '../alerts/alert-inbox.ts';
+import type { AlertInbox, LiveAlert } from '../alerts/alert-inbox.ts';
+import type { InboxRow } from '../alerts/inbox-row.ts';
+import type { AuditEntry } from '../audit/audit-entry.ts';
 import type { Alert } from '../decide/alerts.ts';
-import { alertsBehind } from '../decide/alerts-behind.ts';
 import type { AlertLike } from '../policy/with-alerts.ts';
-import type { Instance } from '../targets/docker/instance.ts';
 import type { AlertRules } from './act-rules.ts';
-import type { Acting } from './acting.ts';
+import { AlertContainers, type Containers } from './alert-containers.ts';
 import type { BackendIndex } from './backend-index.ts';
-import type { DecisionLog, Evaluation } from './decision-log.ts';
-import { isNamed } from './node-wishes.ts';
+import { DecidedAlerts } from './decided-alerts.ts';
+import type { DecisionLog } from './decision-log.ts';
+import { byLabels } from './label-wishes.ts';
+import { describeSeveral } from './named-container.ts';
+import type { ServiceInstance } from './service-instance.ts';
+import type { Services } from './services.ts';
 
 export interface AlertAnswersParts {
   inbox: AlertInbox;
-  acting: Pick<Acting, 'services' | 'fleet' | 'loop'>;
+  services: Services;
+  fleet: Containers;
+  /** The instances of a service, as of the last look. */
+  instances(service: string): readonly ServiceInstance[];
   decisions: Pick<DecisionLog, 'last' | 'changes'>;
   backends: Pick<BackendIndex, 'backendOf' | 'serviceCalled'>;
   weightsOf(service: string): AlertWeights;
+  audit(entry: AuditEntry): void;
 }
-
-type NodeDemand = Extract<AlertDemand, { kind: 'node' }>;
 
 export class AlertAnswers {
   readonly #parts: AlertAnswersParts;
+  readonly #decided: DecidedAlerts;
+  readonly #containers: AlertContainers;
 
   constructor(parts: AlertAnswersParts) {
     this.#parts = parts;
+    this.#decided = new DecidedAlerts(parts.decisions, parts.services);
+    this.#containers = new AlertContainers(parts.inbox, parts.fleet);
   }
 
   /** For the deciding half. */
@@ -42,155 +52,149 @@ export class AlertAnswers {
   /** The bounds of alerts that ask for a size. */
   bounds(service: string): AlertLike[] {
     return this.#demands(service).flatMap((demand) =>
-      demand.kind === 'availability' ? [] : [{ min: demand.min, max: demand.max }],
+      demand.kind === 'availability'
+        ? []
+        : [{ direction: demand.direction, min: demand.min, max: demand.max }],
     );
   }
 
   /** What the plan has to know besides the size. */
   rules(service: string): AlertRules {
     const demands = this.#demands(service);
-    const nodes = demands.filter((demand) => demand.kind === 'node' && this.#isHeeded(demand.fingerprint));
-    const ups = nodes.flatMap((demand) =>
-      demand.kind === 'node' && demand.direction === 'up' ? demand : [],
-    );
-    const downs = nodes.flatMap((demand) =>
-      demand.kind === 'node' && demand.direction === 'down' ? demand : [],
+    const nodes = demands.flatMap((demand) =>
+      demand.kind === 'node' && this.#isHeeded(demand.fingerprint, service) ? demand : [],
     );
     const naming = demands.find(
       (demand) => demand.kind !== 'availability' && demand.direction === 'up',
     )?.naming;
     return {
       nodes: {
-        clones: ups.flatMap((demand) => {
-          const found = this.#find(demand);
+        clones: nodes.flatMap((demand) => {
+          if (demand.direction !== 'up') return [];
+          const meant = this.#containers.find(demand);
           const firing = this.#parts.inbox.row(demand.fingerprint)?.id;
-          if (found === undefined || firing === undefined) return [];
-          const { id, name, host } = found;
+          if (meant.kind !== 'one' || firing === undefined) return [];
+          const { id, name, host } = meant.one;
           const { name: alert, step: count } = demand;
           return { firing, alert, count, model: { id, name, host }, naming: demand.naming };
         }),
-        unwanted: downs.map((demand) => ({
-          container: demand.container,
-          before: this.#knownSince(demand),
-          alert: demand.name,
-        })),
+        unwanted: nodes.flatMap((demand) => {
+          if (demand.direction !== 'down') return [];
+          const container = this.#containers.named(demand);
+          return { container, before: this.#containers.knownSince(demand), alert: demand.name };
+        }),
       },
       naming,
       availabilityAlert: demands.find(({ kind }) => kind === 'availability')?.name,
     };
   }
 
-  /** Settles what was asked for and has been answered since the last call. */
+  /**
+   * Settles what was asked for and has been answered since the last call. What was skipped may be taken up later, once a
+   * pause, a cooldown or a window is over: the alert acts for as long as it lives.
+   */
   answer(): void {
-    const { inbox, acting } = this.#parts;
+    const { inbox, services, backends } = this.#parts;
     const called = new Map<string, string | undefined>();
-    for (const { row, signal, service: name } of inbox.live()) {
-      if (row.state !== 'unprocessed' && row.state !== 'failed') continue;
+    for (const live of inbox.live()) {
+      const { row, signal, service: name } = live;
+      if (row.state === 'processed') continue;
       if (signal.ask.kind === 'named') {
-        this.#answerNamed(row.fingerprint, row.heardAt, name);
+        this.#answerNamed(row, name);
         continue;
       }
-      if (name !== undefined && !called.has(name)) called.set(name, this.#parts.backends.serviceCalled(name));
+      if (name !== undefined && !called.has(name)) called.set(name, backends.serviceCalled(name));
       const service = name === undefined ? undefined : called.get(name);
       if (service === undefined) {
-        const container = signal.container?.name ?? signal.container?.id;
-        // A coordinator that has just begun has not seen its services yet.
-        if (name !== undefined && (acting.fleet.empty || this.#knowsAll()))
-          inbox.settle(row.fingerprint, 'failed', `no service ${name} is known`);
-        else if (name === undefined && container !== undefined && this.#knowsAll())
-          inbox.settle(
-            row.fingerprint,
-            'failed',
-            `no container ${container} of a known service is there: it is gone, or has neither an agent nor labels of Berth`,
-          );
+        this.#answerUnknown(live);
         continue;
       }
       const demand = inbox.demand(row.fingerprint, service);
-      if (demand === undefined || acting.services.get(service) === undefined) continue;
+      if (demand === undefined || services.get(service) === undefined) continue;
       const obstacle = this.#obstacle(demand);
       if (obstacle !== undefined) inbox.settle(row.fingerprint, 'failed', obstacle);
-      else if (demand.kind === 'availability') this.#lookAfter(service, demand);
-      else this.#answerScale(row.fingerprint, service, row.heardAt);
+      else if (demand.kind === 'availability') this.#lookAfter(service, demand, row);
+      else this.#answerScale(row, service);
     }
   }
 
-  #lookAfter(service: string, { name, fingerprint }: AlertDemand): void {
-    const { services, loop } = this.#parts.acting;
+  /** It names no service, or one that is not there. A coordinator that has just begun has not seen its services yet. */
+  #answerUnknown({ row: { fingerprint }, signal: { container }, service }: LiveAlert): void {
+    const { inbox, fleet } = this.#parts;
+    if (service !== undefined) {
+      if (fleet.empty || this.#containers.knowsAll())
+        inbox.settle(fingerprint, 'failed', `no service ${service} is known`);
+      return;
+    }
+    if (container === undefined || !this.#containers.knowsAll()) return;
+    const meant = this.#containers.meant(container);
+    const named = container.name ?? container.id;
+    const why =
+      meant.kind === 'several'
+        ? describeSeveral(container, meant.all)
+        : `no container ${named} of a known service is there: it is gone, or has neither an agent nor labels of Berth`;
+    inbox.settle(fingerprint, 'failed', why);
+  }
+
+  #lookAfter(service: string, { name }: AlertDemand, row: InboxRow): void {
+    const { services, inbox, instances, audit } = this.#parts;
     const state = services.get(service);
-    const known = (loop.instances().get(service) ?? []).filter(
-      ({ state: is, clone }) => isUp(is) || !clone,
-    ).length;
-    const kept = state?.wanted ?? Math.max(1, known);
-    if (state?.wanted === null) {
-      const wantedBy = `alert ${name}`;
+    const before = state?.wanted ?? null;
+    const there = instances(service).filter(({ state: is, clone }) => isUp(is) || !clone).length;
+    // What labels have let go of already is wanted again.
+    const lost = state?.wantedBy === byLabels ? (state.beforeLoss?.wanted ?? 0) : 0;
+    const kept = Math.max(before ?? Math.max(1, there), lost);
+    if (kept !== before) {
       services.change(service, {
         wanted: kept,
-        wantedBy,
+        beforeLoss: null,
+        wantedBy: `alert ${name}`,
         wantedReason: 'service_availability',
         wantedAlert: name,
+        wantedFirings: [row.id],
+      });
+      audit({
+        event: 'scale.decided',
+        actor: `alert ${name}`,
+        service,
+        from: before ?? undefined,
+        to: kept,
+        reason: `service_availability: ${kept} instances are kept`,
+        outcome: 'ok',
+        alert: name,
       });
     }
-    this.#parts.inbox.settle(fingerprint, 'processed', `${kept} instances are kept`);
+    inbox.settle(row.fingerprint, 'processed', `${kept} instances are kept`);
   }
 
   /** One by name asks for nothing until a policy gives its name a meaning. */
-  #answerNamed(fingerprint: string, heardAt: number, name: string | undefined): void {
+  #answerNamed(row: InboxRow, name: string | undefined): void {
     const services =
       name === undefined
-        ? this.#parts.acting.services.list().map(({ service }) => service)
+        ? this.#parts.services.list().map(({ service }) => service)
         : [this.#parts.backends.serviceCalled(name)].filter((service) => service !== undefined);
     for (const service of services)
-      if (this.#saw(this.#parts.decisions.last(service), fingerprint))
-        this.#answerScale(fingerprint, service, heardAt);
+      if (this.#decided.saw(this.#parts.decisions.last(service), row)) this.#answerScale(row, service);
   }
 
-  /** Processed, when a decision that knew of it changed the size; skipped, when one was made and it stayed. */
-  #answerScale(fingerprint: string, service: string, heardAt: number): void {
-    const { inbox, decisions } = this.#parts;
-    const last = decisions.last(service);
-    const acted = this.#changeBy(fingerprint, service, heardAt);
-    if (acted === undefined && this.#isBehindWanted(fingerprint, service)) {
-      const { wanted } = this.#parts.acting.services.get(service) ?? {};
-      inbox.settle(fingerprint, 'processed', `${wanted} wanted, as an earlier run has decided`);
+  /** Processed, when a decision that knew of it changed the size; skipped, while one was made and it stayed. */
+  #answerScale(row: InboxRow, service: string): void {
+    const { inbox, decisions, services } = this.#parts;
+    const { fingerprint } = row;
+    const acted = this.#decided.changeBy(row, service);
+    if (acted === undefined && this.#decided.isBehindWanted(row, service)) {
+      const { wanted } = services.get(service) ?? {};
+      inbox.settle(fingerprint, 'processed', `${wanted} wanted, as was decided for it before`);
       return;
     }
-    if (acted === undefined && (last === undefined || last.at < heardAt || !this.#saw(last, fingerprint)))
-      return;
+    const last = decisions.last(service);
     const decided = acted ?? last;
     if (decided === undefined) return;
     const { from, to, reason, limits } = decided.record.outcome;
     const why = [reason, ...limits.filter((limit) => limit !== reason)].join(', ');
-    if (acted === undefined) inbox.settle(fingerprint, 'skipped', `the size stays at ${to}: ${why}`);
-    else inbox.settle(fingerprint, 'processed', `${from} to ${to}: ${why}`);
-  }
-
-  /** The first decision that changed the size and had this alert before it. */
-  #changeBy(fingerprint: string, service: string, heardAt: number): Evaluation | undefined {
-    return this.#parts.decisions.changes(service).find((evaluation) => {
-      const { record, at } = evaluation;
-      return at >= heardAt && record.outcome.action !== 'none' && this.#isBehind(evaluation, fingerprint);
-    });
-  }
-
-  /** The number that is wanted was set for this alert: known also to a coordinator that has not decided itself. */
-  #isBehindWanted(fingerprint: string, service: string): boolean {
-    const behind = this.#parts.acting.services.get(service)?.wantedAlert;
-    const name = this.#parts.inbox.row(fingerprint)?.name;
-    return name != null && (behind?.split(', ').includes(name) ?? false);
-  }
-
-  /** Where other metrics or an expression decided, every alert that was seen was taken up. */
-  #isBehind(evaluation: Evaluation, fingerprint: string): boolean {
-    const behind = alertsBehind(evaluation.record);
-    return behind.length === 0
-      ? this.#saw(evaluation, fingerprint)
-      : behind.some((alert) => alert.fingerprint === fingerprint);
-  }
-
-  #saw(evaluation: Evaluation | undefined, fingerprint: string): boolean {
-    const { target, alerts = [] } = evaluation?.record.inputs.observations ?? {};
-    // Not knowing the size is no answer to anybody.
-    return target?.ok === true && alerts.some((alert) => alert.fingerprint === fingerprint);
+    if (acted !== undefined) inbox.settle(fingerprint, 'processed', `${from} to ${to}: ${why}`);
+    else if (decided.at >= row.heardAt && this.#decided.saw(last, row))
+      inbox.settle(fingerprint, 'skipped', `the size stays at ${to}: ${why}`);
   }
 
   /** The names by which alerts may call a service. */
@@ -215,9 +219,11 @@ export class AlertAnswers {
     return this.#names(service).flatMap((name) => this.#parts.inbox.demands(name));
   }
 
-  /** One that did not change the size takes no container away either. */
-  #isHeeded(fingerprint: string): boolean {
-    return this.#parts.inbox.row(fingerprint)?.state !== 'skipped';
+  /** One that has not changed the size takes no container away either. */
+  #isHeeded(fingerprint: string, service: string): boolean {
+    const row = this.#parts.inbox.row(fingerprint);
+    if (row?.state !== 'skipped') return true;
+    return this.#decided.isBehindWanted(row, service) || this.#decided.changeBy(row, service) !== undefined;
   }
 
   /** Why a demand about one container cannot be met; once it was, its container may well be gone. */
@@ -226,36 +232,9 @@ export class AlertAnswers {
     const { inbox } = this.#parts;
     const row = inbox.row(demand.fingerprint);
     const service = this.#parts.backends.serviceCalled(demand.service);
-    if (row === undefined || service === undefined || row.state === 'processed' || !this.#knowsAll())
-      return undefined;
-    if (this.#changeBy(demand.fingerprint, service, row.heardAt) !== undefined) return undefined;
-    const named = demand.container.name ?? demand.container.id;
-    const found = this.#find(demand);
-    if (found === undefined)
-      return `no container ${named} is there: it is gone, or has neither an agent nor labels of Berth`;
-    if (found.service !== service)
-      return `container ${named} is ${found.service === undefined ? 'of no service' : `of service ${found.service}`}, not of ${service}`;
-    if (demand.direction === 'down' && found.protect)
-      return `container ${named} is protected (berth.protect)`;
-    return undefined;
-  }
-
-  #find(demand: NodeDemand): Instance | undefined {
-    const before = this.#knownSince(demand);
-    return this.#parts.acting.fleet
-      .instances()
-      .find((instance) => isNamed(demand.container, instance, before));
-  }
-
-  /** When the alert first came, by our own clock: that of its sender may be another. */
-  #knownSince({ fingerprint, since }: NodeDemand): number {
-    return this.#parts.inbox.row(fingerprint)?.receivedAt ?? since;
-  }
-
-  /** What is not listed is gone only when every host has answered. */
-  #knowsAll(): boolean {
-    const { fleet } = this.#parts.acting;
-    return !fleet.empty && fleet.views().every(({ known }) => known);
+    if (row === undefined || service === undefined || row.state === 'processed') return undefined;
+    if (this.#decided.changeBy(row, service) !== undefined) return undefined;
+    return this.#containers.obstacle(demand, service);
   }
 }
 

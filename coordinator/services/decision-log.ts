@@ -1,5 +1,5 @@
-// What was decided, and what a policy remembers: the last record of each policy in memory, state and record in the
-// database. A decision that changed something is written in one transaction with its audit row; the rest follows behind,
+// What was decided, and what a policy remembers of a service (several services may share a policy): the last record of each
+// service in memory, state and record in the database. A decision that changed something is written in one transaction with its audit row; the rest follows behind,
 // since a policy that is evaluated each second would otherwise write each second.
 import type { Kysely, Transaction } from 'kysely';
 import type { Clock } from '../../shared/clock.ts';
@@ -13,13 +13,18 @@ import type { Store } from '../store/store.ts';
 import type { Tables } from '../store/tables.ts';
 
 const everyMs = 5000;
-/** Changes of a policy that are kept in memory, for `why`. */
-const keptChanges = 100;
+/** Of each service in memory, for `why`: changes of its size, and evaluations that held it for another reason than before. */
+const kept = { changes: 100, holds: 20 };
 
 export interface Evaluation {
   record: DecisionRecord;
   /** Wall milliseconds. */
   at: number;
+}
+
+interface Remembered {
+  state: PolicyState;
+  record: DecisionRecord;
 }
 
 export class DecisionLog {
@@ -29,7 +34,8 @@ export class DecisionLog {
   readonly #clock: Clock;
   readonly #last = new Map<string, Evaluation>();
   readonly #changes = new Map<string, Evaluation[]>();
-  readonly #unsaved = new Map<string, { state: PolicyState; record: DecisionRecord }>();
+  /** By service; undefined: what was stored is to be deleted. */
+  readonly #unsaved = new Map<string, Remembered | undefined>();
 
   constructor(parts: { store: Store; audit: Audit; log: Log; clock: Clock }) {
     this.#store = parts.store;
@@ -52,10 +58,22 @@ export class DecisionLog {
     return [...this.#last.keys()];
   }
 
-  /** What a policy remembered in an earlier run; undefined when there is nothing. @throws BerthError `database.unavailable` */
-  async restore(policy: string): Promise<PolicyState | undefined> {
+  /**
+   * What a policy remembered of a service in an earlier run; undefined when there is nothing, or another policy's.
+   * @throws BerthError `database.unavailable`
+   */
+  async restore(service: string, policy: string): Promise<PolicyState | undefined> {
+    if (this.#unsaved.has(service)) {
+      const last = this.#unsaved.get(service);
+      return last?.record.policy === policy ? last.state : undefined;
+    }
     const row = await this.#store.use((db) =>
-      db.selectFrom('policy_states').select('state').where('policy', '=', policy).executeTakeFirst(),
+      db
+        .selectFrom('policy_memory')
+        .select('state')
+        .where('service', '=', service)
+        .where('policy', '=', policy)
+        .executeTakeFirst(),
     );
     if (row === undefined) return undefined;
     const state = JSON.parse(row.state) as PolicyState;
@@ -66,18 +84,22 @@ export class DecisionLog {
   note(state: PolicyState, record: DecisionRecord, entry: AuditEntry | undefined): void {
     const evaluation = { record, at: this.#clock.wall() };
     this.#last.set(record.service, evaluation);
-    this.#unsaved.set(record.policy, { state, record });
+    this.#unsaved.set(record.service, { state, record });
     if (entry === undefined) return;
     const changes = this.#changes.get(record.service) ?? [];
-    this.#changes.set(record.service, [evaluation, ...changes].slice(0, keptChanges));
-    const together = (db: Transaction<Tables>) =>
-      saveState(db, record.policy, state, record, this.#clock.wall());
+    this.#changes.set(record.service, keepChange(evaluation, changes));
+    const together = (db: Transaction<Tables>) => saveState(db, { state, record }, this.#clock.wall());
     this.#audit.record(entry, together).catch((error: unknown) => {
       this.#log.error(
         { event: 'audit.failed', error: describeError(error) },
         'a decision was not written to the audit',
       );
     });
+  }
+
+  /** Drops what the policy of a service remembers, and keeps what was decided. */
+  forget(service: string): void {
+    this.#unsaved.set(service, undefined);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -93,28 +115,51 @@ export class DecisionLog {
     this.#unsaved.clear();
     try {
       await this.#store.transaction(async (db) => {
-        for (const [policy, { state, record }] of unsaved)
-          await saveState(db, policy, state, record, this.#clock.wall());
+        for (const [service, remembered] of unsaved) {
+          if (remembered === undefined) await deleteState(db, service);
+          else await saveState(db, remembered, this.#clock.wall());
+        }
       });
     } catch {
       // The store remembers the failure, and /readyz tells of it.
-      for (const [policy, both] of unsaved) if (!this.#unsaved.has(policy)) this.#unsaved.set(policy, both);
+      for (const [service, remembered] of unsaved)
+        if (!this.#unsaved.has(service)) this.#unsaved.set(service, remembered);
     }
   }
 }
 
-async function saveState(
-  db: Kysely<Tables>,
-  policy: string,
-  state: PolicyState,
-  record: DecisionRecord,
-  wall: number,
-): Promise<void> {
-  await db.deleteFrom('policy_states').where('policy', '=', policy).execute();
+/** With what is new in it, newest first. A row that only says that nothing is new is no change. */
+function keepChange(evaluation: Evaluation, changes: readonly Evaluation[]): Evaluation[] {
+  const isHold = ({ record }: Evaluation) => record.outcome.action === 'none';
+  const [newest] = changes;
+  if (isHold(evaluation) && newest !== undefined && saysTheSame(evaluation, newest)) return [...changes];
+  const all = [evaluation, ...changes];
+  const count = { changes: 0, holds: 0 };
+  return all.filter((each) => {
+    const kind = isHold(each) ? 'holds' : 'changes';
+    count[kind] += 1;
+    return count[kind] <= kept[kind];
+  });
+}
+
+function saysTheSame(
+  { record: { outcome: a } }: Evaluation,
+  { record: { outcome: b } }: Evaluation,
+): boolean {
+  return a.reason === b.reason && a.to === b.to && a.limits.join() === b.limits.join();
+}
+
+async function deleteState(db: Kysely<Tables>, service: string): Promise<void> {
+  await db.deleteFrom('policy_memory').where('service', '=', service).execute();
+}
+
+async function saveState(db: Kysely<Tables>, { state, record }: Remembered, wall: number): Promise<void> {
+  await deleteState(db, record.service);
   await db
-    .insertInto('policy_states')
+    .insertInto('policy_memory')
     .values({
-      policy,
+      service: record.service,
+      policy: record.policy,
       state: JSON.stringify(state),
       record: JSON.stringify(record),
       updated_at: Math.round(wall),

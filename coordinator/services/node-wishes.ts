@@ -1,13 +1,8 @@
 // Alerts that ask for one container by name: clone this very one, or take this very one away (REQUIREMENTS 58). Pure, and
 // asked anew each round: which clones an alert has led to is written on them (`berth.cloned-for`), so that neither a
 // coordinator that died nor one that began in the meantime makes one too many.
+import { isNamed, type Named } from './named-container.ts';
 import type { ServiceInstance } from './service-instance.ts';
-
-/** A container as an alert names it; the id counts where it is given. */
-export interface Named {
-  id?: string | undefined;
-  name?: string | undefined;
-}
 
 /** One that exists now, to be read and cloned. */
 export interface Model {
@@ -34,16 +29,6 @@ export interface NodeWishes {
 
 export const noNodeWishes: NodeWishes = { clones: [], unwanted: [] };
 
-/** A name is given again once its container is gone, so a container that is younger than the alert is not the one. */
-export function isNamed(
-  { id, name }: Named,
-  one: { id: string; name: string; createdAt: number },
-  before: number,
-): boolean {
-  if (id !== undefined) return one.id.startsWith(id);
-  return name === one.name && one.createdAt <= before;
-}
-
 /** The clones that are still missing, of `most` that may be made. */
 export function missingClones(
   wishes: readonly CloneWish[],
@@ -61,8 +46,9 @@ export function missingClones(
 
 /** The alert that asks to take this instance away. */
 export function unwantedBy({ unwanted }: NodeWishes, instance: ServiceInstance): string | undefined {
-  const { id, name, createdAt = 0 } = instance;
-  return unwanted.find(({ container, before }) => isNamed(container, { id, name, createdAt }, before))?.alert;
+  const { id, name, host, createdAt = 0 } = instance;
+  const one = { id, name, host, createdAt };
+  return unwanted.find(({ container, before }) => isNamed(container, one, before))?.alert;
 }
 
 /** The alert that this instance goes for: one that names it, else the one behind the number. */

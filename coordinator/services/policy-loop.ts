@@ -9,6 +9,7 @@ import type { Alert } from '../decide/alerts.ts';
 import { alertsBehind } from '../decide/alerts-behind.ts';
 import { decide } from '../decide/decide.ts';
 import { headline } from '../decide/explain.ts';
+import { measuredBy } from '../decide/measured.ts';
 import type { Observations, Reading } from '../decide/observation.ts';
 import type { DecisionRecord } from '../decide/record.ts';
 import { emptyState, type PolicyState } from '../decide/state.ts';
@@ -44,6 +45,8 @@ export interface PolicyLoopParts {
 
 /** One audit row at least this often, so that a silent policy can be told from a dead one. */
 const heartbeatMs = 300_000;
+/** A burst of alerts may be behind one decision; a service's state stays small. */
+const mostFirings = 100;
 /** Names this process on the policies' timelines. */
 const run = randomUUID();
 
@@ -104,11 +107,13 @@ export class PolicyLoop {
     this.#state = state;
     this.#decidedAt = clock.monotonic();
     if (decision.action !== 'none') {
+      const behind = alertsBehind(decision.record);
       services.change(policy.service, {
         wanted: decision.to,
         wantedBy: `policy ${policy.name}`,
         wantedReason: headline(decision.record),
-        wantedAlert: nameAlerts(alertsBehind(decision.record)),
+        wantedAlert: nameAlerts(behind),
+        wantedFirings: behind.flatMap(({ firing }) => firing ?? []).slice(0, mostFirings),
       });
     } else if (
       observations.target.ok &&
@@ -139,7 +144,7 @@ export class PolicyLoop {
     const reason = headline(record);
     const behind = alertsBehind(record);
     const [first] = behind;
-    const measured = first === undefined ? {} : this.#parts.measuredBy?.(first.fingerprint);
+    const measured = first === undefined ? measuredBy(record) : this.#parts.measuredBy?.(first.fingerprint);
     const entry: AuditEntry = {
       event: outcome.action === 'none' ? 'scale.held' : 'scale.decided',
       actor: `policy ${policy}`,
@@ -159,9 +164,9 @@ export class PolicyLoop {
 
   async #restore(): Promise<PolicyState | undefined> {
     const { decisions, log } = this.#parts;
-    const { name } = this.effective.policy;
+    const { name, service } = this.effective.policy;
     try {
-      return await decisions.restore(name);
+      return await decisions.restore(service, name);
     } catch (error) {
       // Without its history a policy takes the size that it finds as recommended, and goes down only after a full window.
       log.warn(

@@ -6,6 +6,7 @@ import type { AgentRegistry } from '../agents/registry.ts';
 import type { AlertWeights } from '../alerts/alert-demand.ts';
 import { AlertInbox } from '../alerts/alert-inbox.ts';
 import type { Audit } from '../audit/audit.ts';
+import type { AuditEntry } from '../audit/audit-entry.ts';
 import { PolicySet } from '../policy/policy-set.ts';
 import type { EffectivePolicy, PolicyLabels } from '../policy/resolve-policies.ts';
 import { withAlerts } from '../policy/with-alerts.ts';
@@ -20,7 +21,9 @@ import type { Acting } from './acting.ts';
 import { AlertAnswers } from './alert-answers.ts';
 import { BackendIndex } from './backend-index.ts';
 import { DecisionLog } from './decision-log.ts';
-import { PolicyLoop, type PolicyLoopParts } from './policy-loop.ts';
+import { chooseNamed, serviceOfNamed } from './named-container.ts';
+import type { PolicyLoopParts } from './policy-loop.ts';
+import { PolicyLoops } from './policy-loops.ts';
 import { claimsAbove, type RoomClaim } from './room-claims.ts';
 import { isActive } from './service-instance.ts';
 import { whyUnknown } from './unknown-hosts.ts';
@@ -37,14 +40,6 @@ export interface ScalingParts {
 }
 
 const followEveryMs = 500;
-/** A policy whose last evaluation is older than this many intervals, and this time, is stuck. */
-const stuck = { intervals: 5, leastMs: 10_000 };
-
-interface Running {
-  loop: PolicyLoop;
-  stop: AbortController;
-  ended: Promise<void>;
-}
 
 export class Scaling {
   readonly policies: PolicySet;
@@ -56,12 +51,19 @@ export class Scaling {
   readonly #reader: SourceReader;
   readonly #backends: BackendIndex;
   readonly #answers: AlertAnswers;
-  readonly #running = new Map<string, Running>();
+  readonly #loops: PolicyLoops;
 
   constructor(parts: ScalingParts) {
     const { policyFile, acting, registry, keeper, store, audit, log, clock } = parts;
     this.#parts = parts;
     const { fleet, agents, services } = acting;
+    const record = (entry: AuditEntry) => {
+      audit
+        .record(entry)
+        .catch((error: unknown) =>
+          log.error({ event: 'audit.failed', error: describeError(error) }, 'an audit row was not written'),
+        );
+    };
     this.#backends = new BackendIndex({ fleet, agents, services });
     this.pushed = new PushedMetrics(clock);
     this.decisions = new DecisionLog({ store, audit, log, clock });
@@ -70,25 +72,19 @@ export class Scaling {
       store,
       log,
       clock,
-      record: (entry) => {
-        audit
-          .record(entry)
-          .catch((error: unknown) =>
-            log.error({ event: 'audit.failed', error: describeError(error) }, 'an audit row was not written'),
-          );
+      record,
+      serviceOf: (container) => {
+        const { fleet: all } = acting;
+        const hosts = new Set(all.views().map(({ host }) => host));
+        return serviceOfNamed(chooseNamed(container, all.instances(), hosts));
       },
-      serviceOf: ({ id, name }) =>
-        acting.fleet
-          .instances()
-          .find(
-            (instance) =>
-              (id !== undefined && instance.id.startsWith(id)) ||
-              (id === undefined && instance.name === name),
-          )?.service,
     });
     this.#answers = new AlertAnswers({
       inbox: this.inbox,
-      acting,
+      services,
+      fleet,
+      instances: (service) => acting.loop.instances().get(service) ?? [],
+      audit: record,
       decisions: this.decisions,
       backends: this.#backends,
       weightsOf: (service) => alertWeights(this.policyOf(service)),
@@ -122,75 +118,54 @@ export class Scaling {
       log,
       clock,
     };
+    this.#loops = new PolicyLoops({
+      policyOf: (service) => this.policyOf(service),
+      loopParts: this.loopParts,
+      forget: (service) => this.decisions.forget(service),
+    });
   }
 
   /** The policy by which a service is scaled: its own, or, where alerts ask for something, one made of the alerts alone. */
   policyOf(service: string): EffectivePolicy | undefined {
-    return withAlerts(service, this.policies.of(service), this.#answers.bounds(service));
+    const own = this.policies.of(service);
+    if (own !== undefined) return withAlerts(service, own, []);
+    return withAlerts(service, undefined, this.#answers.bounds(service), this.#sizeOf(service));
+  }
+
+  /** All that are in force now, one for a service at most, as they run. */
+  effective(): EffectivePolicy[] {
+    return [...this.#services()].flatMap((service) => this.policyOf(service) ?? []);
   }
 
   /** Policies whose loop has not come to an end of an evaluation for too long, with the age. */
   stuckPolicies(): { policy: string; ageMs: number }[] {
-    return [...this.#running.values()].flatMap(({ loop }) => {
-      const { name, intervalMs } = loop.effective.policy;
-      const limit = Math.max(stuck.leastMs, stuck.intervals * intervalMs);
-      return loop.age > limit ? [{ policy: name, ageMs: Math.round(loop.age) }] : [];
-    });
+    return this.#loops.stuck();
   }
 
   /** Age of the last evaluation of each policy, for metrics. */
   ages(): { policy: string; service: string; ageMs: number }[] {
-    return [...this.#running.values()].map(({ loop }) => ({
-      policy: loop.effective.policy.name,
-      service: loop.effective.policy.service,
-      ageMs: loop.age,
-    }));
+    return this.#loops.ages();
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
     const running = [this.policies.run(signal), this.inbox.run(signal), this.decisions.run(signal)];
     while (!signal.aborted) {
-      await this.#follow(signal);
+      await this.#loops.follow(this.#services(), signal);
       this.#answers.answer();
       await clock.sleep(followEveryMs, signal);
     }
-    await Promise.all([...[...this.#running.values()].map(({ ended }) => ended), ...running]);
+    await Promise.all([this.#loops.ended(), ...running]);
     await this.decisions.save();
     await this.#reader.close();
   }
 
-  /** Starts a loop for each policy in force, ends those of policies that are gone or have changed. */
-  async #follow(signal: AbortSignal): Promise<void> {
-    const { acting } = this.#parts;
-    const names = new Set([
-      ...acting.services.list().map(({ service }) => service),
+  /** Services that there are, and those that a policy names. */
+  #services(): Set<string> {
+    return new Set([
+      ...this.#parts.acting.services.list().map(({ service }) => service),
       ...this.policies.effective().map(({ policy }) => policy.service),
     ]);
-    for (const service of [...this.#running.keys()]) if (!names.has(service)) await this.#end(service);
-    for (const service of names) {
-      const effective = this.policyOf(service);
-      const running = this.#running.get(service);
-      if (effective === undefined) {
-        if (running !== undefined) await this.#end(service);
-        continue;
-      }
-      if (running !== undefined && JSON.stringify(running.loop.effective) === JSON.stringify(effective))
-        continue;
-      const same = running?.loop.effective.policy.name === effective.policy.name;
-      const state = same ? running?.loop.state : undefined;
-      if (running !== undefined) await this.#end(service);
-      const loop = new PolicyLoop(effective, this.loopParts, state);
-      const stop = new AbortController();
-      this.#running.set(service, { loop, stop, ended: loop.run(AbortSignal.any([signal, stop.signal])) });
-    }
-  }
-
-  async #end(service: string): Promise<void> {
-    const running = this.#running.get(service);
-    running?.stop.abort();
-    this.#running.delete(service);
-    await running?.ended;
   }
 
   /** What live alerts ask of the plan. */
@@ -199,11 +174,17 @@ export class Scaling {
   }
 
   #claimsAbove(service: string): RoomClaim[] {
-    const others = [...this.#running].flatMap(([other, { loop }]) => {
+    const others = this.#loops.inForce().flatMap((effective) => {
+      const other = effective.policy.service;
       const record = this.decisions.last(other)?.record;
-      return record === undefined ? [] : [{ service: other, priority: loop.effective.priority, record }];
+      return record === undefined ? [] : [{ service: other, priority: effective.priority, record }];
     });
-    return claimsAbove(this.#running.get(service)?.loop.effective.priority ?? 0, others);
+    return claimsAbove(this.#loops.of(service)?.priority ?? 0, others);
+  }
+
+  #sizeOf(service: string): number {
+    const { services, loop } = this.#parts.acting;
+    return services.get(service)?.wanted ?? (loop.instances().get(service) ?? []).filter(isActive).length;
   }
 
   #labels(): PolicyLabels[] {

@@ -16,6 +16,16 @@ export const serviceStateSchema = z.object({
   wantedReason: z.string(),
   /** The alert behind the number; null: something else set it. */
   wantedAlert: z.string().nullable().default(null),
+  /** Which firings of it: the ids of their rows, the first hundred. */
+  wantedFirings: z.array(z.string()).default([]),
+  /**
+   * The number before instances ended, of a service whose labels follow what is there: what an alert that asks to look
+   * after it brings back, until so long after.
+   */
+  beforeLoss: z
+    .object({ wanted: z.int().min(0), until: z.number() })
+    .nullable()
+    .default(null),
   spec: containerSpecSchema.nullable(),
   /** Size that an operator has set by hand. */
   override: z.object({ replicas: z.int().min(0), until, by: z.string() }).nullable(),
@@ -42,6 +52,8 @@ export function newService(service: string): ServiceState {
     wantedBy: 'nobody',
     wantedReason: 'no policy, no label and no operator says how many',
     wantedAlert: null,
+    wantedFirings: [],
+    beforeLoss: null,
     spec: null,
     override: null,
     pause: null,
@@ -55,11 +67,12 @@ export function newService(service: string): ServiceState {
 export function expireState(state: ServiceState, wall: number): ServiceState {
   const isOver = (word: { until: number | null } | null) =>
     word !== null && word.until !== null && word.until <= wall;
-  if (!isOver(state.override) && !isOver(state.pause)) return state;
+  if (!isOver(state.override) && !isOver(state.pause) && !isOver(state.beforeLoss)) return state;
   return {
     ...state,
     override: isOver(state.override) ? null : state.override,
     pause: isOver(state.pause) ? null : state.pause,
+    beforeLoss: isOver(state.beforeLoss) ? null : state.beforeLoss,
   };
 }
 

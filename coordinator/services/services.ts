@@ -32,7 +32,10 @@ export class Services {
   change(service: string, what: Partial<Omit<ServiceState, 'service'>>): ServiceState {
     const before = this.#states.get(service) ?? newService(service);
     // Whoever sets the number without an alert is not acting for the last one.
-    const changed = { ...(what.wantedBy === undefined ? {} : { wantedAlert: null }), ...what };
+    const changed = {
+      ...(what.wantedBy === undefined ? {} : { wantedAlert: null, wantedFirings: [] }),
+      ...what,
+    };
     const after = { ...before, ...changed };
     // Field by field: a spec is some kilobytes, and is hardly ever among what is changed.
     const isSame = Object.entries(changed).every(([field, value]) =>

@@ -3,7 +3,7 @@
 // length on text that is a key, and knows no `create index if not exists`. Nor does it put a schema back when a migration
 // ends half way (the coordinator was killed, the connection lost): each statement takes what is there already for done.
 import { type Kysely, type Migration, MysqlAdapter, sql } from 'kysely';
-import type { Tables } from './tables.ts';
+import type { PolicyMemoryTable, Tables } from './tables.ts';
 
 const createTable = (db: Kysely<Tables>, name: string) => db.schema.createTable(name).ifNotExists();
 
@@ -126,9 +126,38 @@ async function createServices(db: Kysely<Tables>): Promise<void> {
     .execute();
 }
 
+/**
+ * What policies remember, by service instead of by policy, as `policy_states` had it. A new table, since these databases
+ * change a key each in its own words; and done again from wherever it was cut off, since MySQL takes no table back.
+ */
+async function createPolicyMemory(db: Kysely<Tables>): Promise<void> {
+  await createTable(db, 'policy_memory')
+    .addColumn('service', 'varchar(253)', (column) => column.primaryKey())
+    .addColumn('policy', 'varchar(253)', (column) => column.notNull())
+    .addColumn('state', longText(db), (column) => column.notNull())
+    .addColumn('record', longText(db), (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .execute();
+  const { rows } = await sql<Omit<PolicyMemoryTable, 'service'>>`
+    select policy, state, record, updated_at from policy_states order by updated_at`.execute(db);
+  for (const { policy, state, record, updated_at } of rows) {
+    const service = serviceOf(record);
+    if (service === undefined) continue;
+    await db.deleteFrom('policy_memory').where('service', '=', service).execute();
+    await db.insertInto('policy_memory').values({ service, policy, state, record, updated_at }).execute();
+  }
+  await sql`delete from policy_states`.execute(db);
+}
+
+function serviceOf(record: string): string | undefined {
+  const { service }: { service?: unknown } = JSON.parse(record);
+  return typeof service === 'string' ? service : undefined;
+}
+
 export const migrations: Record<string, Migration> = {
   '2026-01-agents': { up: createAgents },
   '2026-02-audit': { up: createAudit },
   '2026-03-alerts': { up: createAlerts },
   '2026-04-services': { up: createServices },
+  '2026-05-policy-memory': { up: createPolicyMemory },
 };

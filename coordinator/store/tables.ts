@@ -91,7 +91,9 @@ export interface PoliciesTable {
   updated_by: string;
 }
 
-export interface PolicyStatesTable {
+/** By service, since several may share a policy. */
+export interface PolicyMemoryTable {
+  service: string;
   policy: string;
   /** JSON objects: PolicyState, and the DecisionRecord that led to it, which can be replayed. */
   state: string;
@@ -106,5 +108,5 @@ export interface Tables {
   alert_silences: AlertSilencesTable;
   services: ServicesTable;
   policies: PoliciesTable;
-  policy_states: PolicyStatesTable;
+  policy_memory: PolicyMemoryTable;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { replayWindowMs } from '../../coordinator/alerts/judge-alert.ts';
 import { signatureHeader, signBody, verifySignature } from '../../coordinator/alerts/signature.ts';
+import { TakenPosts } from '../../coordinator/alerts/taken-posts.ts';
 import { secret, serveAlerts, token } from './alert-server.ts';
 import { openInbox, type Parts } from './inbox-suite.ts';
 import { expected, sampleBytes, sampleTime } from './samples.ts';
@@ -65,6 +66,44 @@ describe('alerts over HTTP', () => {
     assert.equal(await status(up, good), 401);
   });
 
+  it('takes a signed post once: a replay neither fires an alert again nor ends it', async (t) => {
+    const { ask, inbox, clock } = await open(t);
+    const over = JSON.stringify({ service: 'web', direction: 'up', status: 'resolved' });
+    const send = async (body: string, signature: string, dialect = 'generic') => {
+      const response = await ask(`/api/v1/alerts/${dialect}`, post(body, { [signatureHeader]: signature }));
+      assert.equal(response.status, 200);
+      const { accepted, skipped, outcomes } = await json(response);
+      return [accepted, skipped, (outcomes as Json[])[0]?.['reason']];
+    };
+    const [firing, resolve] = [up, over].map((body) => signBody(secret, body, clock.wall())) as [
+      string,
+      string,
+    ];
+    assert.deepEqual(await send(up, firing), [1, 0, 'waits for a decision']);
+    assert.deepEqual(await send(over, resolve), [1, 0, 'it is over']);
+    clock.advance(60_000);
+    const replay = [0, 1, 'this signed post was taken already: it is a replay'];
+    assert.deepEqual(await send(up, firing), replay);
+    assert.deepEqual(await send(up, `v1=${'0'.repeat(64)},${firing}`), replay);
+    assert.equal(inbox.active('web').length, 0);
+    const { items } = await inbox.list({}, undefined, 10);
+    assert.equal(items.length, 1, 'it leaves no rows');
+    assert.equal((await send(up, signBody(secret, up, clock.wall())))[0], 1, 'a new one fires');
+    assert.deepEqual(await send(over, resolve), replay);
+    assert.equal(inbox.active('web').length, 1);
+  });
+
+  it('lets a signed post come again that was not taken', async (t) => {
+    const { ask, inbox, clock } = await open(t);
+    const wrong = JSON.stringify({ service: 'web', direction: 'boo' });
+    const signature = signBody(secret, wrong, clock.wall());
+    for (const _ of [1, 2]) {
+      const response = await ask('/api/v1/alerts/generic', post(wrong, { [signatureHeader]: signature }));
+      assert.equal(response.status, 400);
+    }
+    assert.equal((await inbox.list({ state: 'failed' }, undefined, 10)).items[0]?.repeats, 1);
+  });
+
   it('answers 400 with the mend when nothing of a post can be read, and 200 when a part can', async (t) => {
     const { ask } = await open(t);
     for (const body of ['', '[]', '{', 'hello', '{"service":"web","direction":"boo"}']) {
@@ -117,6 +156,20 @@ describe('alerts over HTTP', () => {
     ]) {
       assert.equal((await ask('/api/v1/silences', post(JSON.stringify(wrong), typed))).status, 400);
     }
+  });
+});
+
+describe('posts that were taken', () => {
+  it('are known as long as their signature counts, the newest of very many', () => {
+    const taken = new TakenPosts();
+    assert.equal(taken.take('a', 100, 0), true);
+    assert.equal(taken.take('a', 100, 100), false);
+    assert.equal(taken.take('a', 200, 101), true);
+    for (let index = 0; index < 60_000; index += 1) taken.take(`b${index}`, 1000, 102);
+    assert.equal(taken.size, 50_000);
+    assert.equal(taken.take('b59999', 1000, 103), false);
+    assert.equal(taken.take('c', 5000, 2000), true);
+    assert.equal(taken.size, 1);
   });
 });
 

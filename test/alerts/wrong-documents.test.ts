@@ -86,6 +86,18 @@ const wrong: [string, Dialect, unknown, [string, string, RegExp][]][] = [
     [['docker.container.labels.container_haproxy_backend', '"a b\\n"', /letters, digits/]],
   ],
   [
+    'a naming convention that no container can have',
+    'elastalert',
+    { ...up, naming_convention: 'web {{n}}' },
+    [['naming_convention', '"web {{n}}"', /names of containers can begin with/]],
+  ],
+  [
+    'a naming convention in the generic form',
+    'generic',
+    { service: 'web', direction: 'up', naming: '-web' },
+    [['naming', '"-web"', /names of containers can begin with/]],
+  ],
+  [
     'an odd time',
     'elastalert',
     { ...up, alert_time: 'noon' },

@@ -33,7 +33,7 @@ describe('berth policies', () => {
     const put = await berth('policies', 'put', file);
     assert.equal(
       put.out,
-      'POLICY  SERVICE  FROM      MIN  MAX  EVERY  METRICS\napp     app      database    1    5  1s     sessions\n',
+      'POLICY  SERVICE  FROM      MIN  MAX  EVERY  METRICS\napp     app      database    1    5  1s     sessions, alerts\n',
       put.errors,
     );
     assert.equal((await berth('policies')).out, put.out);

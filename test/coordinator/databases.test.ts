@@ -14,6 +14,7 @@ import { isBerthError } from '../../shared/errors.ts';
 import { startMariadb } from '../bench/mariadb.ts';
 import { startPostgres } from '../bench/postgres.ts';
 import { startSwallowingProxy } from '../bench/swallowing-proxy.ts';
+import { takesOverPolicyStates } from '../services/policy-memory.ts';
 import { temporaryFolder } from './coordinator-bench.ts';
 import { eventually } from './eventually.ts';
 import { memoryLog } from './memory-log.ts';
@@ -105,6 +106,9 @@ for (const [name, startServer] of Object.entries(servers)) {
       const [row] = await allRows(audit, { event: 'scale.*' });
       assert.deepEqual({ ...row, id: '' }, { ...full, id: '', from: '2' });
     });
+
+    it('takes over what earlier versions stored of policies', () =>
+      takesOverPolicyStates(server.urlWithPassword));
 
     it('pages, filters and deletes as the others do', async (t) => {
       const { audit } = await open(t, server.urlWithPassword, temporaryFolder(t, 'berth-store-'));

@@ -208,12 +208,12 @@ describe('notices', () => {
     };
     notifier.notify(row());
     await until(() => server.captured.length === 1, { what: 'the first message' });
-    assert.deepEqual(signedBy('first', server), { ok: true });
+    assert.equal(signedBy('first', server).ok, true);
     writeFileSync(server.urlFile, next.url);
     writeFileSync(secret, 'second');
     notifier.notify(row());
     await until(() => next.captured.length === 1, { what: 'the second message' });
-    assert.deepEqual(signedBy('second', next), { ok: true });
+    assert.equal(signedBy('second', next).ok, true);
     assert.equal(signedBy('first', next).ok, false);
   });
 });

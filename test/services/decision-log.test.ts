@@ -18,6 +18,7 @@ import { openStore, type Store } from '../../coordinator/store/store.ts';
 import { unknownSize } from '../../coordinator/targets/docker/host-size.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { until } from '../bench/wait.ts';
+import { takesOverPolicyStates } from './policy-memory.ts';
 
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const [admitted] = admitPolicy(
@@ -81,30 +82,78 @@ describe('what a policy remembers', () => {
     first.decisions.note(state, decided.record, entry);
     await first.audit.flush();
     assert.equal((await first.audit.query({ event: 'scale.decided' }, undefined, 10)).items.length, 1);
-    assert.deepEqual(await first.decisions.restore('web'), JSON.parse(JSON.stringify(state)));
+    assert.deepEqual(await first.decisions.restore('web', 'web'), JSON.parse(JSON.stringify(state)));
     await first.audit.close();
     await first.store.close();
 
     const second = await open('together');
-    const restored = await second.decisions.restore('web');
+    const restored = await second.decisions.restore('web', 'web');
     assert.deepEqual(restored, JSON.parse(JSON.stringify(state)));
     assert.equal(restored?.ups.length, 1, 'the step up still counts against the rate');
     await second.audit.close();
     await second.store.close();
   });
 
+  test('is that of each service by itself, where two share a policy, and is forgotten when told so', async () => {
+    const first = await open('shared');
+    const { decision: decided, state } = decision();
+    for (const [service, wanted] of [
+      ['web', 4],
+      ['shop', 7],
+    ] as const)
+      first.decisions.note({ ...state, wanted }, { ...decided.record, service }, undefined);
+    await first.decisions.save();
+    await first.audit.close();
+    await first.store.close();
+
+    const { decisions, audit, store } = await open('shared');
+    assert.equal((await decisions.restore('web', 'web'))?.wanted, 4);
+    assert.equal((await decisions.restore('shop', 'web'))?.wanted, 7);
+    assert.equal(await decisions.restore('web', 'another policy'), undefined);
+    decisions.forget('shop');
+    assert.equal(await decisions.restore('shop', 'web'), undefined);
+    await decisions.save();
+    assert.equal(await decisions.restore('shop', 'web'), undefined);
+    assert.equal((await decisions.restore('web', 'web'))?.wanted, 4);
+    await audit.close();
+    await store.close();
+  });
+
+  test('takes over what earlier versions stored', () =>
+    takesOverPolicyStates(`sqlite:${join(folder, 'earlier.db')}`));
+
+  test('changes stay known however many rows say that nothing is new, or that it is held for another reason', async () => {
+    const { decisions, audit, store } = await open('quiet');
+    const { decision: decided, state } = decision();
+    const { record } = decided;
+    const held = (reason: typeof record.outcome.reason) => ({
+      ...record,
+      outcome: { ...record.outcome, action: 'none' as const, from: record.outcome.to, reason },
+    });
+    decisions.note(state, record, entry);
+    for (let row = 0; row < 100; row += 1) decisions.note(state, held('WithinTolerance'), entry);
+    const actions = () => decisions.changes('web').map((each) => each.record.outcome.action);
+    assert.deepEqual(actions(), ['none', 'up']);
+    for (let row = 0; row < 200; row += 1)
+      decisions.note(state, held(row % 2 === 0 ? 'Stabilized' : 'WithinTolerance'), entry);
+    assert.equal(actions().at(-1), 'up');
+    assert.equal(actions().length, 21);
+    await audit.close();
+    await store.close();
+  });
+
   test('neither is written when one of them cannot be: the row waits in the journal, the state is caught up on', async () => {
     const { store, audit, decisions } = await open('away');
     const { decision: decided, state } = decision();
-    await store.use((db) => db.schema.alterTable('policy_states').renameTo('hidden').execute());
+    await store.use((db) => db.schema.alterTable('policy_memory').renameTo('hidden').execute());
     decisions.note(state, decided.record, entry);
     await audit.flush();
     assert.equal(await rowsIn(store), 0, 'the row did not go in without the state');
     assert.ok(audit.status().journalledBytes > 0);
-    await store.use((db) => db.schema.alterTable('hidden').renameTo('policy_states').execute());
+    await store.use((db) => db.schema.alterTable('hidden').renameTo('policy_memory').execute());
     await until(async () => (await rowsIn(store)) === 1, { what: 'the row is taken from the journal' });
     await decisions.save();
-    assert.deepEqual(await decisions.restore('web'), JSON.parse(JSON.stringify(state)));
+    assert.deepEqual(await decisions.restore('web', 'web'), JSON.parse(JSON.stringify(state)));
     await audit.close();
     await store.close();
   });

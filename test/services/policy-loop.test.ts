@@ -1,12 +1,13 @@
 // One policy's loop, with instances and readings given by the test: what becomes of the wanted number.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AuditEntry } from '../../coordinator/audit/audit-entry.ts';
 import { admitPolicy } from '../../coordinator/policy/admit.ts';
 import type { EffectivePolicy } from '../../coordinator/policy/resolve-policies.ts';
 import { PolicyLoop, type PolicyLoopParts } from '../../coordinator/services/policy-loop.ts';
-import type { ServiceInstance } from '../../coordinator/services/service-instance.ts';
 import { Services } from '../../coordinator/services/services.ts';
 import { systemClock } from '../../shared/clock.ts';
+import { instance } from './instance.ts';
 
 function policy(): EffectivePolicy {
   const { admitted } = admitPolicy(
@@ -32,41 +33,20 @@ function policy(): EffectivePolicy {
   };
 }
 
-function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInstance {
-  return {
-    id,
-    name: id,
-    host: 'docker',
-    state: 'running',
-    health: 'none',
-    agent: id,
-    phase: 'ready',
-    serving: true,
-    registered: true,
-    sessions: 0,
-    createdAgeMs: 600_000,
-    startAgeMs: 600_000,
-    notServingMs: 0,
-    drainAgeMs: null,
-    protected: false,
-    madeSpare: false,
-    outOfMemory: false,
-    clone: false,
-    byOperator: false,
-    ...over,
-  };
-}
-
 function stage() {
   const world = { load: 30, instances: [instance('a'), instance('b'), instance('c')] };
   const services = new Services();
   const noted: string[] = [];
+  const told: AuditEntry[] = [];
   const parts: PolicyLoopParts = {
     reader: { readAll: async () => ({ load: { ok: true, shape: 'total', value: world.load, ageMs: 0 } }) },
     services,
     decisions: {
       restore: async () => undefined,
-      note: (_state, { outcome }) => noted.push(`${outcome.from} to ${outcome.to}`),
+      note: (_state, { outcome }, entry) => {
+        noted.push(`${outcome.from} to ${outcome.to}`);
+        if (entry !== undefined) told.push(entry);
+      },
     },
     instances: () => ({ known: true, instances: world.instances }),
     backendOf: (service) => service,
@@ -80,7 +60,7 @@ function stage() {
     await loop.evaluate(new AbortController().signal);
     return services.get('web')?.wanted;
   };
-  return { world, evaluate, noted };
+  return { world, evaluate, noted, told };
 }
 
 test('the size that is found is the first one wanted', async () => {
@@ -129,4 +109,18 @@ test('clones of ours, and what an operator’s hand has restarted, change nothin
     each.id === 'a' ? instance('a', { startAgeMs: 5 }) : each,
   );
   assert.equal(await evaluate(), 3);
+});
+
+test('the audit has the metric that decided, and what it was', async () => {
+  const { world, evaluate, told } = stage();
+  await evaluate();
+  world.load = 45;
+  await evaluate();
+  assert.deepEqual(
+    told.map(({ event, from, to, metric, value }) => ({ event, from, to, metric, value })),
+    [
+      { event: 'scale.held', from: 3, to: 3, metric: 'load', value: 30 },
+      { event: 'scale.decided', from: 3, to: 5, metric: 'load', value: 45 },
+    ],
+  );
 });

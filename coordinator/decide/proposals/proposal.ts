@@ -38,10 +38,14 @@ export type KeepCause =
   | 'guard';
 
 export type Proposal =
-  /** `load`: the demand in instances, before rounding; null when there is no such thing. */
+  /**
+   * `load`: the demand in instances, before rounding; null when there is no such thing. `floor`: others that go down go no
+   * lower; by itself it lowers nothing.
+   */
   | {
       readonly outcome: 'value';
       readonly count: number;
+      readonly floor?: true;
       readonly load: number | null;
       readonly measured: Measured;
     }
