@@ -257,6 +257,7 @@ export class ActLoop {
       creating: this.#parts.creations.counts(service),
       creatable: () => this.#steps.creatable(state, now),
       startWait: ({ id }) => this.#steps.startWait(id, now),
+      retryWait: (kind, id) => this.#steps.retryWait(kind, id, now),
       unhealthyAfterMs,
       drainDeadlineMs: rule.drainDeadlineMs,
       orderVictims: rule.orderVictims,

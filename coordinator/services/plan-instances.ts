@@ -14,6 +14,7 @@
 import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
 import { causeOf, type NodeWishes } from './node-wishes.ts';
 import type { Creatable } from './plan-creations.ts';
+import { neverFailed, type RetryWait, withoutWaiting } from './plan-retries.ts';
 import { planSpares, planStopped } from './plan-spares.ts';
 import { planUp } from './plan-up.ts';
 import { describeIllness, isActive, isSpare, isUnhealthy, type ServiceInstance } from './service-instance.ts';
@@ -46,6 +47,8 @@ export interface ServicePlanning {
   creatable: () => Creatable;
   /** Why a stopped instance is not started again yet; undefined when it may be. */
   startWait: (instance: ServiceInstance) => StartWait | undefined;
+  /** Why a step that has failed is not tried again yet; undefined when it may be. */
+  retryWait?: RetryWait;
   /** A running instance may be without traffic for this long before it counts as unhealthy. */
   unhealthyAfterMs: number;
   /** A drain is not waited for any longer than this. */
@@ -108,7 +111,7 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
     const tooMany = Math.min(awayActive, active.length - leaving.length + awayActive - wanted - replaced);
     steps.push({ kind: 'hold', reason: formatUnknown(unknown, awayActive + awaySpares, tooMany) });
   }
-  return steps;
+  return withoutWaiting(steps, planning.retryWait ?? neverFailed);
 }
 
 const isLeaving = (step: InstanceStepKind | undefined): boolean => step === 'drain' || step === 'stop';
