@@ -84,7 +84,9 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
   // One replacement at a time: what makes one sick may make its successor sick as well.
   const patient = massFailure ? undefined : mine[0];
   const replaced = patient === undefined ? 0 : 1;
-  const coming = active.length + awayActive + creating.active;
+  // A clone that is being stopped does not come back, however long it takes to end; it counts as gone.
+  const ending = leaving.filter(({ id, clone }) => clone && busy.get(id) === 'stop').length;
+  const coming = active.length - ending + awayActive + creating.active;
   const steps: InstanceStep[] = [];
   if (massFailure) {
     steps.push({

@@ -48,6 +48,15 @@ describe('a plan while steps are under way', () => {
     assert.deepEqual(steps, []);
   });
 
+  it('does not wait for a clone that is being stopped before it makes another one', () => {
+    const instances = [instance('a'), instance('b', { phase: 'stopping', serving: false })];
+    const busy = new Map([['b', 'stop' as const]]);
+    const kinds = (wanted: number) =>
+      planInstances(planning({ wanted, instances, busy })).map(({ kind }) => kind);
+    assert.deepEqual(kinds(3), ['create', 'create']);
+    assert.deepEqual(kinds(1), []);
+  });
+
   it('makes no further one while one that crashed waits to be started again, and says so', () => {
     const stopped = instance('a', { state: 'exited', phase: undefined, serving: false });
     const startWait = () => ({ why: 'it ended after 2 s; the next one is in 4 s', crashed: true });
