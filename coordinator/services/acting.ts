@@ -15,6 +15,7 @@ import type { DockerEndpoint } from '../targets/docker/endpoint.ts';
 import { ActLoop } from './act-loop.ts';
 import { type AlertRules, readActRules } from './act-rules.ts';
 import { Creations } from './creations.ts';
+import { leastServing, whyInTraffic } from './disruption-budget.ts';
 import { Fleet } from './fleet.ts';
 import { FleetAgents } from './fleet-agents.ts';
 import { type Boundary, InstanceExecutor } from './instance-executor.ts';
@@ -189,6 +190,22 @@ export class Acting {
     const others = (this.services.get(service)?.byOperator ?? []).filter((id) => id !== container);
     this.services.change(service, { byOperator: left ? [...others, container] : others });
     await this.#saver.save();
+  }
+
+  /** Why an operator may not take a container out of traffic now: the budget of its policy. */
+  budgetAgainst(service: string, container: string): { why: string; policy: string } | undefined {
+    const policy = this.#parts.policyOf(service)?.policy;
+    const state = this.services.get(service);
+    const wanted = state?.override?.replicas ?? state?.wanted ?? 0;
+    if (policy === undefined || policy.budget === null) return undefined;
+    const least = leastServing(policy.budget, wanted, state?.wanted ?? null);
+    const instances = (this.loop.instances().get(service) ?? []).map((instance) => ({
+      ...instance,
+      // Also what was said since the last look.
+      byOperator: state?.byOperator.includes(instance.id) ?? false,
+    }));
+    const why = whyInTraffic(container, instances, least, (id) => this.loop.isLeaving(id));
+    return why === undefined ? undefined : { why, policy: policy.name };
   }
 
   isLeftToOperator(container: string): boolean {

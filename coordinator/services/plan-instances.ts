@@ -116,7 +116,7 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
   return withoutWaiting(steps, planning.retryWait ?? neverFailed);
 }
 
-const isLeaving = (step: InstanceStepKind | undefined): boolean => step === 'drain' || step === 'stop';
+export const isLeaving = (step: InstanceStepKind | undefined): boolean => step === 'drain' || step === 'stop';
 
 /** How many serve without the sick ones, which may well have traffic: HAProxy's check is another than Docker's. */
 function servingWithout(sick: readonly ServiceInstance[], active: readonly ServiceInstance[]): number {
