@@ -16,6 +16,7 @@ import { ActLoop } from './act-loop.ts';
 import { type AlertRules, readActRules } from './act-rules.ts';
 import { Creations } from './creations.ts';
 import { leastServing, whyInTraffic } from './disruption-budget.ts';
+import { awaitEndpoint } from './docker-endpoints.ts';
 import { Fleet } from './fleet.ts';
 import { FleetAgents } from './fleet-agents.ts';
 import { type Boundary, InstanceExecutor } from './instance-executor.ts';
@@ -31,6 +32,8 @@ import { SpecKeeper } from './spec-keeper.ts';
 
 export interface ActingParts {
   endpoints: readonly DockerEndpoint[];
+  /** Looks for an engine again, where there were no endpoints. */
+  lookForDocker?: () => Promise<DockerEndpoint | undefined>;
   registry: AgentRegistry;
   store: Store;
   audit: Audit;
@@ -218,7 +221,12 @@ export class Acting {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    if (this.fleet.empty) return;
+    if (this.fleet.empty) {
+      const { lookForDocker = async () => undefined } = this.#parts;
+      const found = await awaitEndpoint(lookForDocker, this.#parts, signal);
+      if (found === undefined) return;
+      this.fleet.add(found);
+    }
     // The alerts too: what one of them asked for must not be made in another way by a run that has not heard of it.
     while (!((await this.#saver.load()) && (await this.#parts.loadAlerts())) && !signal.aborted)
       await this.#parts.clock.sleep(1000, signal);
