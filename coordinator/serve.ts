@@ -26,7 +26,7 @@ import { Metrics } from './metrics.ts';
 import { Notifier } from './notices/notifier.ts';
 import { checkReadiness } from './readiness.ts';
 import { Acting } from './services/acting.ts';
-import { dockerEndpoints } from './services/docker-endpoints.ts';
+import { dockerEndpoints, localEndpoint } from './services/docker-endpoints.ts';
 import { faultBoundary } from './services/fault-boundary.ts';
 import { Scaling } from './services/scaling.ts';
 import { SlotKeeper } from './slots/slot-keeper.ts';
@@ -62,6 +62,7 @@ export async function serve(
   });
   const acting = new Acting({
     endpoints: await dockerEndpoints(config.dockerHosts ?? [], log),
+    lookForDocker: () => localEndpoint(log),
     registry,
     store,
     audit,

@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'source.failed'
   | 'policy.invalid'
   | 'policy.conflict'
+  | 'budget.exhausted'
   | 'database.unavailable'
   | 'docker.unavailable'
   | 'docker.failed'

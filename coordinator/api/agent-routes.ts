@@ -89,6 +89,28 @@ export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): vo
     const record = find(c.req.valid('param').id);
     const { drain: leave, reason, by } = c.req.valid('json');
     const { id: agentId, service, container, hostname: host } = record;
+    const note = (event: string, outcome: 'ok' | 'held', why = '') =>
+      audit.record({
+        event,
+        actor: by,
+        reason: `${reason}${why}`,
+        outcome,
+        agent: agentId,
+        service,
+        container,
+        host,
+      });
+    const refused =
+      leave && container !== undefined && service !== undefined
+        ? acting.budgetAgainst(service, container)
+        : undefined;
+    if (refused !== undefined) {
+      const { why, policy } = refused;
+      note('agent.drain-requested', 'held', `; ${why}`);
+      throw new BerthError('budget.exhausted', `${why}, says the budget of policy ${policy}`, {
+        hint: 'scale the service up first, or change the budget in its policy',
+      });
+    }
     const told = acting.agents.attends(record.id) || registry.drain(record.id, leave, reason);
     // One that an operator has drained and then stopped has no session, and must be given back all the same.
     const isGivenBack = !leave && container !== undefined && acting.isLeftToOperator(container);
@@ -101,16 +123,7 @@ export function agentRoutes(app: OpenAPIHono, context: ServiceRoutesContext): vo
       await acting.leaveToOperator(service, container, leave);
     if (acting.agents.attends(record.id)) acting.agents.drain(record.id, leave, reason);
     const event = leave ? 'agent.drain-requested' : 'agent.return-requested';
-    audit.record({
-      event,
-      actor: by,
-      reason,
-      outcome: 'ok',
-      agent: agentId,
-      service,
-      container,
-      host,
-    });
+    note(event, 'ok');
     return c.json(viewAgent(find(agentId), clock.monotonic()), 202);
   });
 }

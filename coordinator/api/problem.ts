@@ -29,6 +29,7 @@ const statuses: Partial<Record<ErrorCode, ProblemStatus>> = {
   'not-found': 404,
   'agent.not-connected': 409,
   'policy.conflict': 409,
+  'budget.exhausted': 409,
   'docker.not-cloneable': 409,
   'policy.invalid': 422,
   'database.unavailable': 503,

@@ -10,7 +10,9 @@ import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import type { Log } from '../../shared/log.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
+import type { Policy } from '../decide/policy.ts';
 import type { Creation, Creations } from './creations.ts';
+import { leastServing } from './disruption-budget.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetAgents } from './fleet-agents.ts';
 import type { InstanceExecutor } from './instance-executor.ts';
@@ -20,7 +22,7 @@ import { KeepOut } from './keep-out.ts';
 import { applyLabelWish, type LabelWish, labelEntry } from './label-wishes.ts';
 import type { NodeWishes } from './node-wishes.ts';
 import type { Placement } from './placement.ts';
-import { planInstances } from './plan-instances.ts';
+import { isLeaving, planInstances } from './plan-instances.ts';
 import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
 import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
 import type { Services } from './services.ts';
@@ -35,8 +37,8 @@ export interface ActRules {
   priority: number;
   /** Instances kept paused beside the active ones. */
   warm: number;
-  /** Fewest that must serve, of `wanted`. */
-  minAvailable(wanted: number): number;
+  /** The policy's; null: none. */
+  budget: Policy['budget'];
   drainDeadlineMs: number;
   orderVictims(instances: readonly ServiceInstance[]): readonly ServiceInstance[];
   nodes: NodeWishes;
@@ -97,6 +99,11 @@ export class ActLoop {
   /** What the last round planned for a service, also what it holds and why. */
   plan(service: string): readonly InstanceStep[] {
     return this.#plans.get(service) ?? [];
+  }
+
+  /** Whether a step is taking an instance away just now. */
+  isLeaving(id: string): boolean {
+    return isLeaving(this.#steps.busy().get(id));
   }
 
   /** The steps that so many instances would mean now; none of them is done. */
@@ -245,11 +252,12 @@ export class ActLoop {
       unknown: unknownPart(state.activeOn, fleet.views()),
       wanted,
       warm: wanted === 0 ? 0 : rule.warm,
-      minAvailable: Math.min(wanted, rule.minAvailable(wanted)),
+      minAvailable: leastServing(rule.budget, wanted, state.wanted),
       busy,
       creating: this.#parts.creations.counts(service),
       creatable: () => this.#steps.creatable(state, now),
       startWait: ({ id }) => this.#steps.startWait(id, now),
+      retryWait: (kind, id) => this.#steps.retryWait(kind, id, now),
       unhealthyAfterMs,
       drainDeadlineMs: rule.drainDeadlineMs,
       orderVictims: rule.orderVictims,

@@ -1,7 +1,7 @@
 // How a service is to be acted on: from its policy, its labels, and what is sensible without either. Pure.
 import type { LabelSettings } from '../../shared/labels.ts';
 import type { InstanceObservation } from '../decide/observation.ts';
-import type { Amount, Policy } from '../decide/policy.ts';
+import type { Policy } from '../decide/policy.ts';
 import { chooseVictims } from '../decide/victims.ts';
 import type { ActRules } from './act-loop.ts';
 import { unwantedBy } from './node-wishes.ts';
@@ -27,7 +27,7 @@ export function readActRules({ policy, drain, priority, labels, alerts }: RuleSo
     ...alerts,
     priority: priority ?? 0,
     warm: Math.max(0, ...labels.map(({ warm }) => warm ?? 0)),
-    minAvailable: (wanted) => minAvailable(policy?.budget ?? null, wanted),
+    budget: policy?.budget ?? null,
     drainDeadlineMs: drain?.deadlineMs ?? drainDeadlineMs,
     orderVictims: (instances) => {
       const byId = new Map(instances.map((instance) => [instance.id, instance]));
@@ -37,18 +37,6 @@ export function readActRules({ policy, drain, priority, labels, alerts }: RuleSo
       return victims.toSorted((a, b) => Number(isUnwanted(b)) - Number(isUnwanted(a)));
     },
   };
-}
-
-/** Without a budget the last one that serves stays. */
-function minAvailable(budget: Policy['budget'], wanted: number): number {
-  if (budget === null) return wanted > 0 ? 1 : 0;
-  if ('minAvailable' in budget) return amountOf(budget.minAvailable, wanted);
-  return Math.max(0, wanted - amountOf(budget.maxUnavailable, wanted));
-}
-
-/** A share is rounded up, as Kubernetes does. */
-function amountOf(amount: Amount, of: number): number {
-  return 'count' in amount ? amount.count : Math.ceil(amount.share * of);
 }
 
 /** An instance as the deciding half sees it. */

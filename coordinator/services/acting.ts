@@ -15,6 +15,8 @@ import type { DockerEndpoint } from '../targets/docker/endpoint.ts';
 import { ActLoop } from './act-loop.ts';
 import { type AlertRules, readActRules } from './act-rules.ts';
 import { Creations } from './creations.ts';
+import { leastServing, whyInTraffic } from './disruption-budget.ts';
+import { awaitEndpoint } from './docker-endpoints.ts';
 import { Fleet } from './fleet.ts';
 import { FleetAgents } from './fleet-agents.ts';
 import { type Boundary, InstanceExecutor } from './instance-executor.ts';
@@ -30,6 +32,8 @@ import { SpecKeeper } from './spec-keeper.ts';
 
 export interface ActingParts {
   endpoints: readonly DockerEndpoint[];
+  /** Looks for an engine again, where there were no endpoints. */
+  lookForDocker?: () => Promise<DockerEndpoint | undefined>;
   registry: AgentRegistry;
   store: Store;
   audit: Audit;
@@ -196,6 +200,22 @@ export class Acting {
     await this.#saver.save();
   }
 
+  /** Why an operator may not take a container out of traffic now: the budget of its policy. */
+  budgetAgainst(service: string, container: string): { why: string; policy: string } | undefined {
+    const policy = this.#parts.policyOf(service)?.policy;
+    const state = this.services.get(service);
+    const wanted = state?.override?.replicas ?? state?.wanted ?? 0;
+    if (policy === undefined || policy.budget === null) return undefined;
+    const least = leastServing(policy.budget, wanted, state?.wanted ?? null);
+    const instances = (this.loop.instances().get(service) ?? []).map((instance) => ({
+      ...instance,
+      // Also what was said since the last look.
+      byOperator: state?.byOperator.includes(instance.id) ?? false,
+    }));
+    const why = whyInTraffic(container, instances, least, (id) => this.loop.isLeaving(id));
+    return why === undefined ? undefined : { why, policy: policy.name };
+  }
+
   isLeftToOperator(container: string): boolean {
     return this.services.list().some(({ byOperator }) => byOperator.includes(container));
   }
@@ -206,7 +226,12 @@ export class Acting {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    if (this.fleet.empty) return;
+    if (this.fleet.empty) {
+      const { lookForDocker = async () => undefined } = this.#parts;
+      const found = await awaitEndpoint(lookForDocker, this.#parts, signal);
+      if (found === undefined) return;
+      this.fleet.add(found);
+    }
     // The alerts too: what one of them asked for must not be made in another way by a run that has not heard of it.
     while (!((await this.#saver.load()) && (await this.#parts.loadAlerts())) && !signal.aborted)
       await this.#parts.clock.sleep(1000, signal);

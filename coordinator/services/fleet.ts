@@ -22,19 +22,27 @@ interface Index {
 }
 
 export class Fleet {
-  readonly #hosts: ReadonlyMap<string, Host>;
+  readonly #hosts = new Map<string, Host>();
+  readonly #parts: { log: Log; clock: Clock; agents: () => readonly AgentRecord[] };
+  readonly #listeners = new Set<() => void>();
   #indexed: Index = { of: [], all: [], byId: new Map(), byService: new Map() };
 
   constructor(
     endpoints: readonly DockerEndpoint[],
     parts: { log: Log; clock: Clock; agents: () => readonly AgentRecord[] },
   ) {
-    this.#hosts = new Map(
-      endpoints.map((endpoint) => {
-        const client = createDockerClient(endpoint);
-        return [client.host, { client, observer: new DockerObserver({ client, ...parts }) }];
-      }),
-    );
+    this.#parts = parts;
+    for (const endpoint of endpoints) this.add(endpoint);
+  }
+
+  /** One more host; before `run`. */
+  add(endpoint: DockerEndpoint): void {
+    const client = createDockerClient(endpoint);
+    const observer = new DockerObserver({ client, ...this.#parts });
+    observer.onChange(() => {
+      for (const listener of this.#listeners) listener();
+    });
+    this.#hosts.set(client.host, { client, observer });
   }
 
   get empty(): boolean {
@@ -83,10 +91,8 @@ export class Fleet {
   }
 
   onChange(listener: () => void): () => void {
-    const ends = [...this.#hosts.values()].map(({ observer }) => observer.onChange(() => listener()));
-    return () => {
-      for (const end of ends) end();
-    };
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /**

@@ -14,6 +14,7 @@
 import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
 import { causeOf, type NodeWishes } from './node-wishes.ts';
 import type { Creatable } from './plan-creations.ts';
+import { neverFailed, type RetryWait, withoutWaiting } from './plan-retries.ts';
 import { planSpares, planStopped } from './plan-spares.ts';
 import { planUp } from './plan-up.ts';
 import { describeIllness, isActive, isSpare, isUnhealthy, type ServiceInstance } from './service-instance.ts';
@@ -46,6 +47,8 @@ export interface ServicePlanning {
   creatable: () => Creatable;
   /** Why a stopped instance is not started again yet; undefined when it may be. */
   startWait: (instance: ServiceInstance) => StartWait | undefined;
+  /** Why a step that has failed is not tried again yet; undefined when it may be. */
+  retryWait?: RetryWait;
   /** A running instance may be without traffic for this long before it counts as unhealthy. */
   unhealthyAfterMs: number;
   /** A drain is not waited for any longer than this. */
@@ -81,7 +84,9 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
   // One replacement at a time: what makes one sick may make its successor sick as well.
   const patient = massFailure ? undefined : mine[0];
   const replaced = patient === undefined ? 0 : 1;
-  const coming = active.length + awayActive + creating.active;
+  // A clone that is being stopped does not come back, however long it takes to end; it counts as gone.
+  const ending = leaving.filter(({ id, clone }) => clone && busy.get(id) === 'stop').length;
+  const coming = active.length - ending + awayActive + creating.active;
   const steps: InstanceStep[] = [];
   if (massFailure) {
     steps.push({
@@ -108,10 +113,10 @@ export function planInstances(planning: ServicePlanning): InstanceStep[] {
     const tooMany = Math.min(awayActive, active.length - leaving.length + awayActive - wanted - replaced);
     steps.push({ kind: 'hold', reason: formatUnknown(unknown, awayActive + awaySpares, tooMany) });
   }
-  return steps;
+  return withoutWaiting(steps, planning.retryWait ?? neverFailed);
 }
 
-const isLeaving = (step: InstanceStepKind | undefined): boolean => step === 'drain' || step === 'stop';
+export const isLeaving = (step: InstanceStepKind | undefined): boolean => step === 'drain' || step === 'stop';
 
 /** How many serve without the sick ones, which may well have traffic: HAProxy's check is another than Docker's. */
 function servingWithout(sick: readonly ServiceInstance[], active: readonly ServiceInstance[]): number {

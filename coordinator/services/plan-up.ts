@@ -3,6 +3,7 @@ import type { InstanceStep } from './instance-step.ts';
 import { missingClones, noNodeWishes, unwantedBy } from './node-wishes.ts';
 import { type Create, planCreations } from './plan-creations.ts';
 import type { ServicePlanning } from './plan-instances.ts';
+import { holdBack, neverFailed } from './plan-retries.ts';
 import {
   describeIllness,
   isHalfMade,
@@ -21,6 +22,7 @@ export function planUp(
   patient: ServiceInstance | undefined,
 ): InstanceStep[] {
   const { busy, creatable, creating, startWait, wanted, naming, nodes = noNodeWishes } = planning;
+  const { retryWait = neverFailed } = planning;
   const finished = instances.filter((instance) => !isHalfMade(instance));
   // An alert that names a container wants another of the very same, not whatever there is.
   const clones = missingClones(nodes.clones, finished, creating.clonesFor ?? [], missing);
@@ -44,9 +46,16 @@ export function planUp(
     reason: outOfMemory ? `it ran out of memory; ${reason}` : reason,
     ...by,
   });
+  const back = [
+    ...spares.map((instance) => ({ kind: 'undrain' as const, ...on(instance) })),
+    ...parked.map((instance) => ({ kind: 'unpark' as const, ...on(instance) })),
+  ];
+  const stuck = back.flatMap((step) => {
+    const why = retryWait(step.kind, step.id);
+    return why === undefined ? [] : [holdBack(step, why)];
+  });
   const reused: InstanceStep[] = [
-    ...spares.map((instance): InstanceStep => ({ kind: 'undrain', ...on(instance) })),
-    ...parked.map((instance): InstanceStep => ({ kind: 'unpark', ...on(instance) })),
+    ...back.filter(({ kind, id }) => retryWait(kind, id) === undefined),
     ...stopped.map((instance): InstanceStep => ({ kind: 'start', ...on(instance) })),
   ].slice(0, missing - clones.length);
   // One that is just being parked can be had back in a moment, sooner than a new one.
@@ -57,7 +66,7 @@ export function planUp(
     const how = instance.outOfMemory ? 'it ran out of memory, and ' : '';
     return { kind: 'hold', reason: `${instance.name} is wanted, but ${how}${why}` };
   });
-  reused.push(...waiting);
+  reused.push(...waiting, ...stuck);
   const toCreate = Math.max(0, uncovered - waiting.length) + clones.length;
   if (toCreate <= 0) return reused;
   const named = naming === undefined ? {} : { naming };

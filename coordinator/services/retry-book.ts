@@ -1,6 +1,6 @@
 // When something that failed may be tried again: 1, 2, 4 … 300 s, reset by success (AUTOSCALING.md, 9). One book for the
-// creations of each service on each host, one for the starts of each container, so that neither a missing image nor a
-// crash loop becomes a hot loop.
+// creations of each service on each host, one for the starts of each container, one for each other kind of step on each
+// container, so that neither a missing image nor a crash loop nor an engine that refuses becomes a hot loop.
 //
 // Several tries that are under way at once and fail are one failure: ten instances that are wanted at once and find no
 // image tell no more than one does, and would otherwise make the second try wait for minutes.
@@ -38,8 +38,8 @@ export class RetryBook {
     return { reason: entry.reason, forMs: entry.until - now };
   }
 
-  /** Forgets keys that are not among `kept`. */
-  keep(kept: ReadonlySet<string>): void {
-    for (const key of this.#entries.keys()) if (!kept.has(key)) this.#entries.delete(key);
+  /** Forgets keys that are not to be kept. */
+  keep(isKept: (key: string) => boolean): void {
+    for (const key of this.#entries.keys()) if (!isKept(key)) this.#entries.delete(key);
   }
 }

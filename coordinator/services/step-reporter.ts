@@ -19,6 +19,12 @@ const events: Record<Act['kind'], string> = {
   remove: 'instance.removed',
 };
 
+/**
+ * Seconds to the next try count down, those of an illness count up, and room comes and goes with what others do: the
+ * reason stays the same. How many instances it is about is another matter.
+ */
+const varying = /\d[\d.]*(?= (?:s|bytes|[KMGT]B|CPUs)\b)/g;
+
 export class StepReporter {
   readonly #log: Log;
   readonly #audit: (entry: AuditEntry) => void;
@@ -69,8 +75,7 @@ export class StepReporter {
       .filter((step) => step.kind === 'hold')
       .map((step) => step.reason)
       .join('; ');
-    // The seconds to the next try count down; the reason stays the same.
-    const key = reason.replaceAll(/\d+/g, '#');
+    const key = reason.replaceAll(varying, '#');
     if (this.#holds.get(service) === key) return;
     this.#holds.set(service, key);
     if (reason !== '')

@@ -34,6 +34,8 @@ export class StepRunner {
   readonly #wake: () => void;
   readonly #reporter: StepReporter;
   readonly #starts = new RetryBook();
+  /** Of the other steps on a container: `remove ID`. */
+  readonly #tries = new RetryBook();
   /** Containers that Docker refused to start. */
   readonly #unstartable = new Set<string>();
   readonly #busy = new Map<string, { kind: InstanceStepKind; done: Promise<void> }>();
@@ -55,6 +57,12 @@ export class StepRunner {
     const waits = this.#starts.waits(id, now);
     if (waits === undefined) return undefined;
     return { why: describeWait(waits), crashed: !this.#unstartable.has(id) };
+  }
+
+  /** Why a step of this kind is not tried on an instance yet, after one that failed; undefined when it may be. */
+  retryWait(kind: InstanceStepKind, id: string, now: number): string | undefined {
+    const waits = this.#tries.waits(tryOf(kind, id), now);
+    return waits === undefined ? undefined : describeWait(waits);
   }
 
   /** How many instances of a service can be made now, and why no more. */
@@ -86,7 +94,8 @@ export class StepRunner {
       if (!this.#busy.has(instance.id)) this.#parts.creations.prove(instance, clock.monotonic());
     }
     const ids = new Set(instances.map(({ id }) => id));
-    this.#starts.keep(ids);
+    this.#starts.keep((id) => ids.has(id));
+    this.#tries.keep((key) => ids.has(key.slice(key.indexOf(' ') + 1)));
     for (const id of this.#unstartable) if (!ids.has(id)) this.#unstartable.delete(id);
     this.#parts.creations.forget((id) => fleet.fate(id) === 'gone');
   }
@@ -161,6 +170,7 @@ export class StepRunner {
       this.#starts.failed(done.container, 'it ended soon after its start', this.#parts.clock.monotonic());
       this.#unstartable.delete(done.container);
     }
+    if (step.kind !== 'create') this.#tries.succeeded(tryOf(step.kind, step.id));
     this.#reporter.done(step, service, done);
   }
 
@@ -176,7 +186,9 @@ export class StepRunner {
     else if (step.kind === 'start') {
       this.#starts.failed(step.id, why, now);
       this.#unstartable.add(step.id);
-    }
+    } else if (step.kind !== 'create') this.#tries.failed(tryOf(step.kind, step.id), why, now);
     this.#reporter.failed(step, service, coming?.host ?? instance?.host, error);
   }
 }
+
+const tryOf = (kind: InstanceStepKind, id: string): string => `${kind} ${id}`;

@@ -182,6 +182,34 @@ describe('creating an instance', () => {
     await engines.reach('sick', 1);
   });
 
+  it('that is one too many and cannot be deleted waits longer each time, says so, and is deleted later', async () => {
+    await engines.reach('sick', 2);
+    const { proxy } = engines.engine('small');
+    const since = Date.now();
+    proxy.refuse = (method) =>
+      method === 'DELETE' ? { status: 500, message: 'driver failed: device or resource busy' } : undefined;
+    try {
+      await engines.scale('sick', 1);
+      await engines.see('sick', 'holds', ({ plan }) =>
+        plan.some(({ reason }) => /is not deleted: .*resource busy.*; the next one is in \d+ s/.test(reason)),
+      );
+      const rows = await until(
+        async () => {
+          const failed = await engines.audit(since, 'sick', 'instance.removed');
+          return failed.length >= 2 && failed;
+        },
+        { what: 'deleting has failed twice' },
+      );
+      backsOff(rows);
+      const tries = proxy.passed.filter(({ what, at }) => what.startsWith('DELETE') && at >= since);
+      assert.ok(tries.length <= rows.length + 2, `${tries.length} tries, ${rows.length} rows`);
+    } finally {
+      proxy.refuse = undefined;
+    }
+    await engines.reach('sick', 1);
+    assert.equal((await engines.names('sick')).length, 1);
+  });
+
   it('on a full disk says so, does not delay a scale-down, and goes on when there is space', async () => {
     await engines.reach('sick', 3);
     const since = Date.now();

@@ -193,4 +193,39 @@ describe('a service that is held back', () => {
     await answers(200);
     await stage.serving(2, service);
   });
+
+  it('keeps as many serving as its budget wants, whatever an operator asks for, and says so', async () => {
+    const service = `${stage.service}-counted`;
+    const since = Date.now();
+    await berth('scale', service, '1');
+    const hold = '1 too many, but only 2 serve and 2 must';
+    const told = async (event: string) =>
+      (await stage.coordinator.audit(since, { service, event })).filter(({ outcome }) => outcome === 'held');
+    await stage.wait(
+      async () =>
+        (await stage.view(service)).plan.some(({ reason }) => reason === hold) &&
+        (await told('service.held')).some(({ reason }) => reason === hold),
+      'the plan and the audit say why',
+      undefined,
+      service,
+    );
+    const one = (await stage.view(service)).instances.find(({ serving }) => serving) ?? assert.fail();
+    const { code, text } = await runBerthOn(stage, 'drain', one.name, '--reason', 'a look inside');
+    assert.notEqual(code, 0);
+    assert.match(text, /only 2 serve and 2 must, says the budget of policy counted/);
+    const [refused] = await told('agent.drain-requested');
+    assert.match(refused?.reason ?? '', /^a look inside; .*only 2 serve and 2 must/);
+    const { serving, instances } = await stage.view(service);
+    assert.equal(serving, 2);
+    assert.ok(instances.every(({ byOperator }) => !byOperator));
+    await berth('scale', service, '3');
+    await stage.serving(3, service);
+    await berth('drain', one.name);
+    await stage.wait(
+      async () => (await stage.view(service)).instances.some(({ byOperator }) => byOperator),
+      'one of three may leave',
+      undefined,
+      service,
+    );
+  });
 });

@@ -3,32 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { planInstances, type ServicePlanning } from '../../coordinator/services/plan-instances.ts';
-import type { ServiceInstance } from '../../coordinator/services/service-instance.ts';
-
-function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInstance {
-  return {
-    id,
-    name: id,
-    host: 'local',
-    state: 'running',
-    health: 'none',
-    agent: id,
-    phase: 'ready',
-    serving: true,
-    registered: true,
-    sessions: 0,
-    createdAgeMs: 60_000,
-    startAgeMs: 60_000,
-    notServingMs: 0,
-    drainAgeMs: null,
-    protected: false,
-    madeSpare: false,
-    outOfMemory: false,
-    clone: true,
-    byOperator: false,
-    ...over,
-  };
-}
+import { instance } from '../services/instance.ts';
 
 const planning = (over: Partial<ServicePlanning>): ServicePlanning => ({
   instances: [],
@@ -71,6 +46,15 @@ describe('a plan while steps are under way', () => {
       }),
     );
     assert.deepEqual(steps, []);
+  });
+
+  it('does not wait for a clone that is being stopped before it makes another one', () => {
+    const instances = [instance('a'), instance('b', { phase: 'stopping', serving: false })];
+    const busy = new Map([['b', 'stop' as const]]);
+    const kinds = (wanted: number) =>
+      planInstances(planning({ wanted, instances, busy })).map(({ kind }) => kind);
+    assert.deepEqual(kinds(3), ['create', 'create']);
+    assert.deepEqual(kinds(1), []);
   });
 
   it('makes no further one while one that crashed waits to be started again, and says so', () => {

@@ -1,5 +1,6 @@
 // A unix socket before a real Docker Engine's. It passes everything on, and lets a test do something just before the
-// engine hears of a request: what happens between two requests of Berth is otherwise a matter of luck.
+// engine hears of a request: what happens between two requests of Berth is otherwise a matter of luck. It can also answer
+// in the engine's place, as a proxy does that forbids some requests.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request as ask, createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,9 @@ export interface EngineProxy extends AsyncDisposable {
   readonly socketPath: string;
   /** Called before a request is passed on; undefined: nothing happens. */
   before: ((method: string, url: URL) => Promise<void>) | undefined;
-  /** Requests that were passed on, `POST /containers/create?name=x`. */
+  /** What is answered instead of passing a request on; undefined: all are passed on. */
+  refuse: ((method: string, url: URL) => { status: number; message: string } | undefined) | undefined;
+  /** Requests that were passed on or refused, `POST /containers/create?name=x`. */
   readonly passed: { readonly what: string; readonly at: number }[];
 }
 
@@ -21,6 +24,12 @@ export async function startEngineProxy(enginePath: string): Promise<EngineProxy>
     const { method = 'GET', url = '/', headers } = request;
     await proxy.before?.(method, new URL(url, 'http://docker')).catch(() => undefined);
     passed.push({ what: `${method} ${url}`, at: Date.now() });
+    const refused = proxy.refuse?.(method, new URL(url, 'http://docker'));
+    if (refused !== undefined) {
+      response.writeHead(refused.status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ message: refused.message }));
+      return;
+    }
     const onward = ask({ socketPath: enginePath, method, path: url, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
       response.flushHeaders();
@@ -36,6 +45,7 @@ export async function startEngineProxy(enginePath: string): Promise<EngineProxy>
   const proxy: EngineProxy = {
     socketPath,
     before: undefined,
+    refuse: undefined,
     passed,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

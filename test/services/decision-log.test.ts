@@ -163,6 +163,23 @@ async function rowsIn(store: Store): Promise<number> {
   return (await store.use((db) => db.selectFrom('audit').select('id').execute())).length;
 }
 
+test('that there is no Docker Engine is told by /readyz, and is no fault', () => {
+  const checks = checkReadiness({
+    databaseName: 'sqlite',
+    databaseFailure: undefined,
+    audit: { queued: 0, journalledBytes: 0, lost: 0, reason: undefined },
+    haproxys: [],
+    lastLooks: new Map(),
+    observeMs: 200,
+    now: 0,
+    dockerHosts: [],
+    stuckPolicies: [],
+  });
+  const told = checks.find(({ name }) => name === 'docker');
+  assert.equal(told?.ok, true);
+  assert.match(told?.reason ?? '', /no Docker Engine was found.*looked for again/);
+});
+
 test('a policy whose loop hangs, and a Docker host that does not answer, are told by /readyz', () => {
   const error = { code: 'docker.unavailable', message: 'refused', hint: undefined } as const;
   const checks = checkReadiness({

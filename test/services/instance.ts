@@ -1,11 +1,11 @@
+// An instance that runs and serves, for tests of the plan.
 import type { ServiceInstance } from '../../coordinator/services/service-instance.ts';
 
-/** An instance that has served for ten minutes, unless told otherwise. */
 export function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInstance {
   return {
     id,
     name: id,
-    host: 'docker',
+    host: 'local',
     state: 'running',
     health: 'none',
     agent: id,
@@ -13,14 +13,14 @@ export function instance(id: string, over: Partial<ServiceInstance> = {}): Servi
     serving: true,
     registered: true,
     sessions: 0,
-    createdAgeMs: 600_000,
-    startAgeMs: 600_000,
+    createdAgeMs: 60_000,
+    startAgeMs: 60_000,
+    outOfMemory: false,
     notServingMs: 0,
     drainAgeMs: null,
     protected: false,
     madeSpare: false,
-    outOfMemory: false,
-    clone: false,
+    clone: true,
     byOperator: false,
     ...over,
   };

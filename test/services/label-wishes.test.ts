@@ -8,7 +8,8 @@ import { alertStage } from './alert-stage.ts';
 import { instance } from './instance.ts';
 
 const bounds: LabelSettings[] = [{ min: 1, max: 5 }];
-const running = (count: number) => Array.from({ length: count }, (_, index) => instance(`i${index}`));
+const running = (count: number) =>
+  Array.from({ length: count }, (_, index) => instance(`i${index}`, { clone: false }));
 
 /** One look of the act loop, at `wall`. */
 function look(state: ServiceState, count: number, wall: number, lookedAfter = false): ServiceState {

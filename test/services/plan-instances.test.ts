@@ -7,31 +7,7 @@ import type { InstanceStep } from '../../coordinator/services/instance-step.ts';
 import { planInstances, type ServicePlanning } from '../../coordinator/services/plan-instances.ts';
 import { isActive, isParked, type ServiceInstance } from '../../coordinator/services/service-instance.ts';
 import { dice } from '../haproxy/virtual-time.ts';
-
-function instance(id: string, over: Partial<ServiceInstance> = {}): ServiceInstance {
-  return {
-    id,
-    name: id,
-    host: 'local',
-    state: 'running',
-    health: 'none',
-    agent: id,
-    phase: 'ready',
-    serving: true,
-    registered: true,
-    sessions: 0,
-    createdAgeMs: 60_000,
-    startAgeMs: 60_000,
-    outOfMemory: false,
-    notServingMs: 0,
-    drainAgeMs: null,
-    protected: false,
-    madeSpare: false,
-    clone: true,
-    byOperator: false,
-    ...over,
-  };
-}
+import { instance } from './instance.ts';
 
 function plan(instances: readonly ServiceInstance[], over: Partial<ServicePlanning> = {}): InstanceStep[] {
   return planInstances({
@@ -193,6 +169,44 @@ describe('unhealthy', () => {
   });
   test('all at once is not their fault', () => {
     assert.deepEqual(kinds(plan(['a', 'b', 'c'].map((id) => instance(id, sick)))), ['hold']);
+  });
+});
+
+describe('a step that has failed', () => {
+  const failing =
+    (...waiting: readonly string[]): NonNullable<ServicePlanning['retryWait']> =>
+    (kind, id) =>
+      waiting.includes(`${kind} ${id}`) ? 'the last try failed (no); the next one is in 4 s' : undefined;
+  test('is held with its reason until it is time, and no other instance goes in its place', () => {
+    const three = ['a', 'b', 'c'].map((id) => instance(id));
+    const broken = instance('broken', { serving: false, phase: 'unready' });
+    const cases = [
+      [[...three, broken], 'stop broken', /^broken is not stopped: the last try failed \(no\)/],
+      [[...three, instance('late', drained)], 'stop late', /^late is not stopped/],
+      [[...three, instance('x')], 'drain a', /^a is not drained/],
+      [[...three, instance('old', { state: 'exited', serving: false })], 'remove old', /^old is not deleted/],
+    ] as const;
+    for (const [instances, step, reason] of cases) {
+      assert.deepEqual(kinds(plan(instances)), [step]);
+      const steps = plan(instances, { retryWait: failing(step) });
+      assert.deepEqual(kinds(steps), ['hold'], step);
+      assert.match(steps[0]?.reason ?? '', reason);
+    }
+    const spare = plan([...three, instance('s', drained)], { warm: 1, retryWait: failing('park s') });
+    assert.match(spare[0]?.reason ?? '', /^s is not paused/);
+  });
+  test('is passed over where another instance can serve in its place', () => {
+    const instances = [
+      instance('a'),
+      instance('b'),
+      instance('stuck', { ...drained, state: 'paused' }),
+      instance('mute', drained),
+    ];
+    const retryWait = failing('unpark stuck', 'undrain mute');
+    const steps = plan(instances, { warm: 1, retryWait });
+    assert.deepEqual(kinds(steps), ['hold', 'hold', 'create']);
+    assert.match(steps[0]?.reason ?? '', /^mute is not put back into traffic/);
+    assert.match(steps[1]?.reason ?? '', /^stuck is not unpaused/);
   });
 });
 
