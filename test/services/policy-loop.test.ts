@@ -93,7 +93,7 @@ test('one that somebody starts by hand is taken as the new size, and not fought'
   await evaluate();
   world.instances = [
     ...world.instances,
-    instance('d', { startAgeMs: 10, serving: false, phase: 'starting' }),
+    instance('d', { clone: false, startAgeMs: 10, serving: false, phase: 'starting' }),
   ];
   world.load = 40;
   assert.equal(await evaluate(), 4);
@@ -106,7 +106,7 @@ test('clones of ours, and what an operator’s hand has restarted, change nothin
   world.instances = [...world.instances, instance('e', { clone: true })];
   assert.equal(await evaluate(), 3);
   world.instances = world.instances.map((each) =>
-    each.id === 'a' ? instance('a', { startAgeMs: 5 }) : each,
+    each.id === 'a' ? instance('a', { clone: false, startAgeMs: 5 }) : each,
   );
   assert.equal(await evaluate(), 3);
 });
