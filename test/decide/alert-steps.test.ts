@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Alert } from '../../coordinator/decide/alerts.ts';
 import { alertsBehind } from '../../coordinator/decide/alerts-behind.ts';
+import { explain } from '../../coordinator/decide/explain.ts';
 import { atOnce, load, scenario, total } from './scenario.ts';
 
 const alerts = { name: 'alerts', target: { type: 'Alert', ttl: '1h' } };
@@ -34,6 +35,7 @@ test('an alert that asks for more lowers nothing when somebody else has raised t
   web.n = 6;
   const held = web.tick({ alerts: [up('one')] });
   assert.deepEqual([held.to, held.reason], [6, 'NoProposal']);
+  assert.match(explain(held.record), /alerts: active alerts -> at least 3/);
 });
 
 test('an alert that asks for less raises nothing when somebody else has lowered the size', () => {
