@@ -250,6 +250,7 @@ export class Stage implements AsyncDisposable {
           listed.length === instances.length &&
           // What is on its way out is still there, whatever Docker lists by now.
           instances.every(({ role, byOperator }) => role !== 'draining' || byOperator) &&
+          instances.every(({ role, phase }) => role !== 'active' || phase !== 'stopping') &&
           instances.every(({ role, clone }) => role !== 'stopped' || !clone) &&
           new Set(ready).size === ready.length &&
           ready.length === count + others
