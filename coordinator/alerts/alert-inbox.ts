@@ -16,18 +16,18 @@ import type { AuditEntry } from '../audit/audit-entry.ts';
 import type { Alert } from '../decide/alerts.ts';
 import type { Store } from '../store/store.ts';
 import { alertEntry, silenceEntry } from './alert-audit.ts';
+import { AlertBook } from './alert-book.ts';
 import { type AlertDemand, type AlertWeights, alertOf, demandOf } from './alert-demand.ts';
-import { AlertPool, type KnownAlert, rememberMs } from './alert-pool.ts';
+import { rememberMs } from './alert-pool.ts';
 import type { AlertSignal, ContainerRef, Dialect } from './alert-signal.ts';
-import { endedRow, type InboxRow, restoredEntry, waiting, wallOf } from './inbox-row.ts';
+import type { InboxRow } from './inbox-row.ts';
 import { type InboxFilter, type InboxPage, loadFirings, selectInboxRows } from './inbox-table.ts';
 import { InboxWriter } from './inbox-writer.ts';
 import { isLive, type Now } from './judge-alert.ts';
-import { LiveAlerts } from './live-alerts.ts';
 import { pruneInbox } from './prune-inbox.ts';
 import { RecentRows } from './recent-rows.ts';
-import { describeSilence, type Silence } from './silence.ts';
-import { type NewSilence, Silences } from './silences.ts';
+import type { Silence } from './silence.ts';
+import type { NewSilence } from './silences.ts';
 import { loadSilences } from './silences-table.ts';
 import { type DocumentOutcome, takeDocument } from './take-document.ts';
 
@@ -73,14 +73,10 @@ export class AlertInbox {
   readonly #clock: Clock;
   readonly #record: (entry: AuditEntry) => void;
   readonly #keepMs: number;
-  readonly #pool: AlertPool;
+  readonly #book: AlertBook;
   readonly #writer: InboxWriter;
-  readonly #silences: Silences;
-  readonly #alerts: LiveAlerts;
   readonly #listeners = new Set<() => void>();
   readonly #recent = new RecentRows();
-  /** Live alerts that a silence keeps from acting. */
-  readonly #muted = new Set<string>();
   #loaded = false;
   #prunedAt = Number.NEGATIVE_INFINITY;
 
@@ -90,15 +86,13 @@ export class AlertInbox {
     this.#clock = options.clock;
     this.#record = options.record ?? (() => {});
     this.#keepMs = options.keepMs ?? 30 * 24 * 3_600_000;
-    this.#pool = new AlertPool(options.limit);
     this.#writer = new InboxWriter({
       store: options.store,
       log: options.log,
       clock: options.clock,
       ...(options.waitingLimit === undefined ? {} : { limit: options.waitingLimit }),
     });
-    this.#silences = new Silences((silence) => this.#writer.putSilence(silence));
-    this.#alerts = new LiveAlerts(this.#pool, this.#silences, options.serviceOf ?? (() => undefined));
+    this.#book = new AlertBook(this.#writer, options.serviceOf ?? (() => undefined), options.limit);
   }
 
   /**
@@ -126,7 +120,7 @@ export class AlertInbox {
   /** The live alerts of a service for `decide`: not silenced; those by name only where `weights.byName` has the name. */
   active(service: string, weights: AlertWeights = {}, monotonic = this.#clock.monotonic()): Alert[] {
     const now = { ...this.#now(), monotonic };
-    return this.#alerts
+    return this.#book.alerts
       .of(service, now, weights.byName)
       .map(({ entry, row }) => alertOf(entry, row.id, now, weights))
       .filter((alert) => alert !== undefined);
@@ -135,7 +129,7 @@ export class AlertInbox {
   /** What the live alerts of a service ask of the plan. */
   demands(service: string, weights: AlertWeights = {}): AlertDemand[] {
     const now = this.#now();
-    return this.#alerts
+    return this.#book.alerts
       .of(service, now, weights.byName)
       .map(({ entry }) => demandOf(entry, service, now, weights))
       .filter((demand) => demand !== undefined);
@@ -144,28 +138,28 @@ export class AlertInbox {
   /** All live alerts as their rows, in the order of their coming, with the silence that keeps one from acting. */
   live(): LiveAlert[] {
     const now = this.#now();
-    return this.#pool
+    return this.#book.pool
       .live(now)
       .sort((a, b) => a.row.receivedAt - b.row.receivedAt || (a.row.id < b.row.id ? -1 : 1))
       .map(({ entry, row }) => ({
         row,
         signal: entry.signal,
-        service: this.#alerts.serviceOf(entry.signal),
-        silence: this.#alerts.silenceOf(entry.signal, now),
+        service: this.#book.alerts.serviceOf(entry.signal),
+        silence: this.#book.alerts.silenceOf(entry.signal, now),
       }));
   }
 
   /** The row of an alert that is known. */
   row(fingerprint: string): InboxRow | undefined {
-    return this.#pool.get(fingerprint)?.row;
+    return this.#book.pool.get(fingerprint)?.row;
   }
 
   /** What one alert asks of the plan of a service; undefined while it does not act. */
   demand(fingerprint: string, service: string): AlertDemand | undefined {
     const now = this.#now();
-    const entry = this.#pool.get(fingerprint)?.entry;
+    const entry = this.#book.pool.get(fingerprint)?.entry;
     if (entry === undefined || !isLive(entry, now)) return undefined;
-    return this.#alerts.silenceOf(entry.signal, now) === undefined
+    return this.#book.alerts.silenceOf(entry.signal, now) === undefined
       ? demandOf(entry, service, now)
       : undefined;
   }
@@ -175,10 +169,7 @@ export class AlertInbox {
    * round, it is written once.
    */
   settle(fingerprint: string, state: 'processed' | 'skipped' | 'failed', reason: string): void {
-    const known = this.#pool.get(fingerprint);
-    if (known !== undefined && known.row.state !== state) {
-      this.#know({ entry: known.entry, row: { ...known.row, state, reason } }, this.#now());
-    }
+    this.#book.settle(fingerprint, state, reason, this.#now());
   }
 
   /**
@@ -187,12 +178,9 @@ export class AlertInbox {
    */
   async silence(given: NewSilence): Promise<Silence> {
     const now = this.#now();
-    const silence = this.#silences.set(given, now.wall);
+    const silence = this.#book.silences.set(given, now.wall);
     this.#record(silenceEntry('silence.set', silence));
-    for (const { entry, row } of this.#pool.live(now)) {
-      if (row.state !== 'unprocessed' || this.#alerts.silenceOf(entry.signal, now) === undefined) continue;
-      this.#know({ entry, row: { ...row, state: 'skipped', reason: describeSilence(silence) } }, now);
-    }
+    this.#book.mute(silence, now);
     this.#changed();
     await this.#writer.flush();
     return silence;
@@ -200,10 +188,10 @@ export class AlertInbox {
 
   /** Ends a silence now. False when there is none with this id. */
   async unsilence(id: string, by: string): Promise<boolean> {
-    const ended = this.#silences.end(id, this.#clock.wall());
+    const ended = this.#book.silences.end(id, this.#clock.wall());
     if (ended === undefined) return false;
     this.#record(silenceEntry('silence.ended', { ...ended, by }));
-    this.#unmute(this.#now());
+    this.#book.unmute(this.#now());
     this.#changed();
     await this.#writer.flush();
     return true;
@@ -211,7 +199,7 @@ export class AlertInbox {
 
   /** Those that are not over. */
   silences(): Silence[] {
-    return this.#silences.list(this.#clock.wall());
+    return this.#book.silences.list(this.#clock.wall());
   }
 
   /** Rows, newest first. @throws BerthError `database.unavailable` */
@@ -229,7 +217,7 @@ export class AlertInbox {
   /** Live alerts, and rows that wait for the database with the reason. */
   status(): { live: number; known: number; waiting: number; reason: string | undefined } {
     const { rows, reason } = this.#writer.waiting;
-    return { live: this.#pool.liveCount, known: this.#pool.size, waiting: rows, reason };
+    return { live: this.#book.pool.liveCount, known: this.#book.pool.size, waiting: rows, reason };
   }
 
   /**
@@ -243,8 +231,8 @@ export class AlertInbox {
       const rows = await this.#store.use((db) => loadFirings(db, now.wall, since));
       const silences = await this.#store.use((db) => loadSilences(db, since));
       const adopted = [
-        ...silences.map((silence) => this.#silences.restore(silence, now.wall)),
-        ...rows.map((row) => this.#restore(row, now)),
+        ...silences.map((silence) => this.#book.silences.restore(silence, now.wall)),
+        ...rows.map((row) => this.#book.restore(row, now)),
       ];
       this.#loaded = true;
       if (adopted.includes(true)) this.#changed();
@@ -259,7 +247,7 @@ export class AlertInbox {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       // Another coordinator may have heard of one that seems to be over here.
-      if (!this.#loaded || this.#pool.overdue(this.#now()).length > 0) await this.load();
+      if (!this.#loaded || this.#book.pool.overdue(this.#now()).length > 0) await this.load();
       this.expire();
       await this.#writer.flush();
       await this.#prune(signal);
@@ -271,32 +259,29 @@ export class AlertInbox {
   /** Ends what nobody repeated for its time to live. */
   expire(): void {
     const now = this.#now();
-    const overdue = this.#pool.overdue(now);
-    for (const { entry, row } of overdue) {
-      const end = { at: entry.expiresAt, atWall: wallOf(entry.expiresAt, now), why: 'expired' } as const;
-      this.#know({ entry: { ...entry, end }, row: endedRow(row, 'expired', now.wall) }, now);
+    const overdue = this.#book.expire(now);
+    for (const { entry } of overdue) {
       const reason = 'nobody repeated it, and its time to live is over';
-      this.#record(alertEntry('alert.expired', entry.signal, this.#alerts.serviceOf(entry.signal), reason));
+      this.#record(
+        alertEntry('alert.expired', entry.signal, this.#book.alerts.serviceOf(entry.signal), reason),
+      );
     }
-    this.#pool.forget(now);
-    this.#unmute(now);
-    this.#silences.forgetOver(now.wall);
     if (overdue.length > 0) this.#changed();
   }
 
   #take(document: unknown, dialect: Dialect): DocumentOutcome {
     const now = this.#now();
     const { outcome, alert, row, told } = takeDocument(document, dialect, {
-      known: (fingerprint) => this.#pool.get(fingerprint),
+      known: (fingerprint) => this.#book.pool.get(fingerprint),
       recent: (id) => this.#recent.get(id, now.wall),
-      serviceOf: (signal) => this.#alerts.serviceOf(signal),
-      silenceOf: (signal) => this.#alerts.silenceOf(signal, now),
+      serviceOf: (signal) => this.#book.alerts.serviceOf(signal),
+      silenceOf: (signal) => this.#book.alerts.silenceOf(signal, now),
       now,
     });
-    if (alert !== undefined && !this.#know(alert, now)) {
+    if (alert !== undefined && !this.#book.know(alert, now)) {
       const refused = {
         state: 'failed',
-        reason: `${this.#pool.size} alerts are known, which is the most`,
+        reason: `${this.#book.pool.size} alerts are known, which is the most`,
       } as const;
       this.#writer.put({ ...alert.row, ...refused, endedAt: now.wall });
       return { ...outcome, ...refused };
@@ -307,43 +292,6 @@ export class AlertInbox {
     }
     if (told !== undefined) this.#record(told);
     return outcome;
-  }
-
-  /** Takes up what is newer than what is known. */
-  #restore(row: InboxRow, now: Now): boolean {
-    const entry = restoredEntry(row, now);
-    const known = this.#pool.get(row.fingerprint);
-    if (entry === undefined || (known !== undefined && row.heardAt <= known.row.heardAt)) return false;
-    const isMuted = this.#isMuted({ entry, row }, now);
-    if (isMuted) this.#muted.add(row.fingerprint);
-    // What was skipped by a silence or a decision of that run is this one's to decide.
-    const again = row.state === 'skipped' && !isMuted && isLive(entry, now) ? waiting : {};
-    return this.#pool.set({ entry, row: { ...row, ...again } }, now);
-  }
-
-  /** False when there is no room. */
-  #know(alert: KnownAlert, now: Now): boolean {
-    const kept = this.#pool.set(alert, now);
-    if (kept) this.#writer.put(alert.row);
-    if (kept && this.#isMuted(alert, now)) this.#muted.add(alert.row.fingerprint);
-    return kept;
-  }
-
-  /** What a silence has kept from acting waits for a decision again once that is over. */
-  #unmute(now: Now): void {
-    for (const fingerprint of this.#muted) {
-      const known = this.#pool.get(fingerprint);
-      if (known !== undefined && this.#isMuted(known, now)) continue;
-      this.#muted.delete(fingerprint);
-      if (known?.row.state === 'skipped' && isLive(known.entry, now))
-        this.#know({ entry: known.entry, row: { ...known.row, ...waiting } }, now);
-    }
-  }
-
-  #isMuted({ entry, row }: KnownAlert, now: Now): boolean {
-    return (
-      row.state === 'skipped' && isLive(entry, now) && this.#alerts.silenceOf(entry.signal, now) !== undefined
-    );
   }
 
   async #prune(signal: AbortSignal): Promise<void> {

@@ -26,7 +26,7 @@ function describe(rule: Metric, proposal: Proposal, sizes: Sizes): string {
     case 'keep':
       return `${formula(rule, proposal.measured, sizes)}${absent(proposal.measured)}: ${keepCauses[proposal.cause]}`;
     case 'value':
-      return `${formula(rule, proposal.measured, sizes)}${absent(proposal.measured)} -> ${proposal.count}`;
+      return `${formula(rule, proposal.measured, sizes)}${absent(proposal.measured)} -> ${proposal.floor === true ? 'at least ' : ''}${proposal.count}`;
   }
 }
 

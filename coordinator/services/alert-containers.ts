@@ -37,13 +37,13 @@ export class AlertContainers {
     return withKnownHost(container, this.#hosts());
   }
 
-  /** Why what is asked for cannot be done to the container; undefined when it can, or when not every host has answered. */
+  /** Why what is asked for cannot be done to the container; undefined when it can, or cannot be known for now. */
   obstacle(demand: NodeDemand, service: string): string | undefined {
-    if (!this.knowsAll()) return undefined;
     const { container, direction } = demand;
     const name = container.name ?? container.id;
     const meant = this.find(demand);
     if (meant.kind === 'several') return describeSeveral(container, meant.all);
+    if (!this.knowsAll()) return undefined;
     if (meant.kind === 'none')
       return `no container ${name} is there: it is gone, or has neither an agent nor labels of Berth`;
     const { service: own, protect } = meant.one;

@@ -34,8 +34,8 @@ export class DecisionLog {
   readonly #clock: Clock;
   readonly #last = new Map<string, Evaluation>();
   readonly #changes = new Map<string, Evaluation[]>();
-  /** By service; undefined: what was stored is to be deleted. */
-  readonly #unsaved = new Map<string, Remembered | undefined>();
+  /** By service. */
+  readonly #unsaved = new Map<string, Remembered>();
 
   constructor(parts: { store: Store; audit: Audit; log: Log; clock: Clock }) {
     this.#store = parts.store;
@@ -63,10 +63,8 @@ export class DecisionLog {
    * @throws BerthError `database.unavailable`
    */
   async restore(service: string, policy: string): Promise<PolicyState | undefined> {
-    if (this.#unsaved.has(service)) {
-      const last = this.#unsaved.get(service);
-      return last?.record.policy === policy ? last.state : undefined;
-    }
+    const last = this.#unsaved.get(service);
+    if (last !== undefined) return last.record.policy === policy ? last.state : undefined;
     const row = await this.#store.use((db) =>
       db
         .selectFrom('policy_memory')
@@ -97,9 +95,10 @@ export class DecisionLog {
     });
   }
 
-  /** Drops what the policy of a service remembers, and keeps what was decided. */
-  forget(service: string): void {
-    this.#unsaved.set(service, undefined);
+  /** Drops what the metrics of a service's policy remember. Its changes still count against rates and windows. */
+  forgetMetrics(service: string, state: PolicyState): void {
+    const record = this.#last.get(service)?.record;
+    if (record !== undefined) this.#unsaved.set(service, { state: { ...state, metrics: {} }, record });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -115,10 +114,7 @@ export class DecisionLog {
     this.#unsaved.clear();
     try {
       await this.#store.transaction(async (db) => {
-        for (const [service, remembered] of unsaved) {
-          if (remembered === undefined) await deleteState(db, service);
-          else await saveState(db, remembered, this.#clock.wall());
-        }
+        for (const [, remembered] of unsaved) await saveState(db, remembered, this.#clock.wall());
       });
     } catch {
       // The store remembers the failure, and /readyz tells of it.
@@ -149,12 +145,8 @@ function saysTheSame(
   return a.reason === b.reason && a.to === b.to && a.limits.join() === b.limits.join();
 }
 
-async function deleteState(db: Kysely<Tables>, service: string): Promise<void> {
-  await db.deleteFrom('policy_memory').where('service', '=', service).execute();
-}
-
 async function saveState(db: Kysely<Tables>, { state, record }: Remembered, wall: number): Promise<void> {
-  await deleteState(db, record.service);
+  await db.deleteFrom('policy_memory').where('service', '=', record.service).execute();
   await db
     .insertInto('policy_memory')
     .values({

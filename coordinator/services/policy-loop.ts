@@ -215,7 +215,7 @@ export async function observe(
     alerts: parts.alerts(service),
     ...(creation === undefined ? {} : { creation }),
     ...(capacity === undefined ? {} : { capacity }),
-    ...(state === undefined ? {} : { controls: controlsOf(state) }),
+    ...(state === undefined ? {} : { controls: controlsOf(state, effective) }),
   };
 }
 
@@ -233,10 +233,15 @@ function wantedSize(
   return wanted + active.filter(({ clone, id }) => !clone && known?.has(id) === false).length;
 }
 
-function controlsOf({
-  pause,
-  override,
-}: NonNullable<ReturnType<Services['get']>>): NonNullable<Observations['controls']> {
+/**
+ * Alerts alone never bring a size back that was set by hand for a time, so a policy made of them does not take it up: what
+ * they ask for waits below it.
+ */
+function controlsOf(
+  { pause, override: given }: NonNullable<ReturnType<Services['get']>>,
+  { origins }: EffectivePolicy,
+): NonNullable<Observations['controls']> {
+  const override = origins.policy === 'alert' ? null : given;
   const until = (wall: number | null) => (wall === null ? {} : { untilWallMs: wall });
   return {
     ...(pause === null ? {} : { pause: { pause: { mode: pause.mode }, ...until(pause.until) } }),

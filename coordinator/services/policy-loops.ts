@@ -1,12 +1,13 @@
 // The loops of all policies in force: begun, replaced when their policy changes, ended when it is gone.
+import type { PolicyState } from '../decide/state.ts';
 import type { EffectivePolicy } from '../policy/resolve-policies.ts';
 import { PolicyLoop, type PolicyLoopParts } from './policy-loop.ts';
 
 export interface PolicyLoopsParts {
   policyOf(service: string): EffectivePolicy | undefined;
   loopParts: PolicyLoopParts;
-  /** Drops what the policy of a service remembers. */
-  forget(service: string): void;
+  /** Drops what the metrics of the policy of a service remember. */
+  forgetMetrics(service: string, state: PolicyState): void;
 }
 
 /** A policy whose last evaluation is older than this many intervals, and this time, is stuck. */
@@ -79,12 +80,14 @@ export class PolicyLoops {
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
-  /** For good: what alerts alone have led to is over with them, while a policy that comes back goes on where it was. */
+  /** For good: what a policy of alerts alone remembers of them is over with them. */
   async #end(service: string): Promise<void> {
     const running = this.#running.get(service);
     if (running === undefined) return;
     await this.#stop(service, running);
-    if (running.loop.effective.origins.policy === 'alert') this.#parts.forget(service);
+    const { effective, state } = running.loop;
+    if (effective.origins.policy === 'alert' && state !== undefined)
+      this.#parts.forgetMetrics(service, state);
   }
 
   async #stop(service: string, { stop, ended }: Running): Promise<void> {

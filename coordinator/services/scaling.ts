@@ -121,7 +121,7 @@ export class Scaling {
     this.#loops = new PolicyLoops({
       policyOf: (service) => this.policyOf(service),
       loopParts: this.loopParts,
-      forget: (service) => this.decisions.forget(service),
+      forgetMetrics: (service, state) => this.decisions.forgetMetrics(service, state),
     });
   }
 

@@ -148,4 +148,29 @@ describe('the actions of ElastAlert', () => {
         [[index === 0 ? 'instance.started' : 'instance.created', rule, 'ok']],
       );
     });
+
+  it('service-availability brings back one that bounds by label have let go of', async () => {
+    const service = `${stage.service}-bounds`;
+    await stage.apps(2, { service, labels: { 'berth.min': '1', 'berth.max': '4' } });
+    const [one] = (await stage.view(service)).instances;
+    if (one === undefined) return assert.fail('there is one');
+    await stage.engine.run(['rm', '-f', one.container]);
+    await stage.wait(async () => (await stage.view(service)).wanted === 1, 'one is wanted', 20_000, service);
+    const since = Date.now();
+    const { state, reason } = await postAlert(stage, {
+      rule_name: 'bounds',
+      action: 'service_availability',
+      service,
+    });
+    assert.equal(state, 'processed', reason);
+    await stage.serving(2, service);
+    const rows = await auditOf(since, service, (all) =>
+      all.some(({ event }) => event === 'instance.created'),
+    );
+    const decided = rows.find(({ event }) => event === 'scale.decided');
+    assert.deepEqual(
+      [decided?.alert, Number(decided?.from), Number(decided?.to), (await stage.view(service)).wanted],
+      ['bounds', 1, 2, 2],
+    );
+  });
 });

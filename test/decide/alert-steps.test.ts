@@ -1,9 +1,12 @@
 // Steps by alert over time: one that fires again asks again, and none moves the size against its own direction.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import type { Alert } from '../../coordinator/decide/alerts.ts';
 import { alertsBehind } from '../../coordinator/decide/alerts-behind.ts';
+import { explain } from '../../coordinator/decide/explain.ts';
 import { atOnce, load, scenario, total } from './scenario.ts';
+import { checked } from './seed.ts';
 
 const alerts = { name: 'alerts', target: { type: 'Alert', ttl: '1h' } };
 const up = (firing: string): Alert => ({ fingerprint: 'up', name: 'busy', firing, step: 1, ageMs: 0 });
@@ -34,6 +37,7 @@ test('an alert that asks for more lowers nothing when somebody else has raised t
   web.n = 6;
   const held = web.tick({ alerts: [up('one')] });
   assert.deepEqual([held.to, held.reason], [6, 'NoProposal']);
+  assert.match(explain(held.record), /alerts: active alerts -> at least 3/);
 });
 
 test('an alert that asks for less raises nothing when somebody else has lowered the size', () => {
@@ -68,4 +72,43 @@ test('an alert that asks for less goes down beside one that asks for more, no fu
   web.n = 6;
   const both = [up('one'), { ...down('one'), step: -5 }];
   assert.equal(web.tick({ alerts: both }).to, 3);
+});
+
+test('whoever else changes the size, and however alerts come and go: none moves it against its direction', () => {
+  const moment = fc.record({
+    /** By somebody else's hand. */
+    size: fc.option(fc.integer({ min: 1, max: 10 }), { nil: undefined }),
+    firing: fc.array(
+      fc.record({ name: fc.constantFrom('a', 'b', 'c'), which: fc.integer({ min: 1, max: 3 }) }),
+      {
+        maxLength: 3,
+      },
+    ),
+    step: fc.integer({ min: 1, max: 3 }),
+    after: fc.constantFrom(1, 15, 400),
+  });
+  const run = (
+    direction: 1 | -1,
+    moments: readonly (typeof moment extends fc.Arbitrary<infer T> ? T : never)[],
+  ) => {
+    const web = scenario({ metrics: [alerts], behavior: atOnce }, 5);
+    for (const { size, firing, step, after } of moments) {
+      web.n = size ?? web.n;
+      const { n } = web;
+      const active = firing.map(({ name, which }) => ({
+        fingerprint: name,
+        name,
+        firing: `${name}${which}`,
+        step: direction * step,
+        ageMs: 0,
+      }));
+      const { to } = web.tick({ alerts: active, after });
+      if (direction === 1 ? to < n : to > n) return false;
+    }
+    return true;
+  };
+  checked(
+    fc.property(fc.constantFrom(1 as const, -1 as const), fc.array(moment, { maxLength: 25 }), run),
+    300,
+  );
 });

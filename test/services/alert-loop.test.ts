@@ -78,3 +78,17 @@ test('a coordinator that begins anew knows which firing the number was set for',
   await stage.until(() => !stage.row(first).startsWith('unprocessed'), 'it is answered');
   assert.equal(stage.row(first), 'processed: 4 wanted, as was decided for it before');
 });
+
+test('a size set by hand for a time leaves the one that alerts asked for as it is', async (t) => {
+  const stage = await alertStage(t);
+  await stage.post(up);
+  await stage.until(() => stage.wanted() === 4, 'it acts');
+  stage.services.change('web', { override: { replicas: 9, until: null, by: 'ann' } });
+  await stage.evaluate(3);
+  assert.equal(stage.wanted(), 4);
+  const second = await stage.post({ ...up, rule_name: 'busier', autoscale_step: 2 });
+  await stage.until(() => stage.row(second).startsWith('processed: 4 to 6'), 'it is answered');
+  stage.services.change('web', { override: null });
+  await stage.evaluate(3);
+  assert.equal(stage.wanted(), 6);
+});

@@ -116,7 +116,7 @@ export async function alertStage(t: TestContext, options: { names?: string[] } =
   const loops = new PolicyLoops({
     policyOf: (service) =>
       withAlerts(service, world.policy, answers.bounds(service), services.get(service)?.wanted ?? 0),
-    forget: (service) => decisions.forget(service),
+    forgetMetrics: (service, state) => decisions.forgetMetrics(service, state),
     loopParts: {
       reader: { readAll: async () => ({}) },
       services,

@@ -94,7 +94,7 @@ describe('what a policy remembers', () => {
     await second.store.close();
   });
 
-  test('is that of each service by itself, where two share a policy, and is forgotten when told so', async () => {
+  test('is that of each service by itself, where two share a policy, and what its metrics remember is forgotten when told so', async () => {
     const first = await open('shared');
     const { decision: decided, state } = decision();
     for (const [service, wanted] of [
@@ -110,10 +110,13 @@ describe('what a policy remembers', () => {
     assert.equal((await decisions.restore('web', 'web'))?.wanted, 4);
     assert.equal((await decisions.restore('shop', 'web'))?.wanted, 7);
     assert.equal(await decisions.restore('web', 'another policy'), undefined);
-    decisions.forget('shop');
-    assert.equal(await decisions.restore('shop', 'web'), undefined);
+    const metrics = { alerts: { alerts: { a: { base: 2, at: 0 } } } };
+    decisions.note({ ...state, metrics }, { ...decided.record, service: 'shop' }, undefined);
+    decisions.forgetMetrics('shop', { ...state, metrics });
+    const forgotten = JSON.parse(JSON.stringify({ ...state, metrics: {} }));
+    assert.deepEqual(await decisions.restore('shop', 'web'), { ...state, metrics: {} });
     await decisions.save();
-    assert.equal(await decisions.restore('shop', 'web'), undefined);
+    assert.deepEqual(await decisions.restore('shop', 'web'), forgotten, 'and the steps still count');
     assert.equal((await decisions.restore('web', 'web'))?.wanted, 4);
     await audit.close();
     await store.close();
