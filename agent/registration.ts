@@ -33,7 +33,7 @@ import { maxReasonLength } from '../shared/protocol-terms.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import { type DrainLook, type DrainResult, drainUntilIdle } from './drain-until-idle.ts';
 import { GateWait } from './gate-wait.ts';
-import { giveBack, slotsAt } from './give-back.ts';
+import { giveBack, mute, slotsAt } from './give-back.ts';
 import { HeldSlot } from './held-slot.ts';
 import { answers, formerSlot, putInOrder, sweep } from './leftovers.ts';
 import { SlotMemory } from './slot-memory.ts';
@@ -415,7 +415,7 @@ export class Registration {
     this.#hooks.onChange();
     if (!look.misdirected || look.at === undefined) return;
     // Ready with a placeholder sends HAProxy's requests to itself; out with it before anything else.
-    await this.#api.transact([commands.setState(held.name, 'maint')], signal);
+    await mute(this.#api, [held.name], signal);
     await releaseSlot(this.#context(signal), held.name, look.at);
   }
 
