@@ -14,6 +14,7 @@ import { formatHello } from './hello.ts';
 import type { Identity } from './identity.ts';
 import { drainAll, runPreStop } from './leave.ts';
 import { localAddress } from './local-address.ts';
+import { lookUp } from './look-up.ts';
 import type { ProbeTarget } from './probe-attempt.ts';
 import { Prober } from './prober.ts';
 import type { StopBudget } from './stop-budget.ts';
@@ -235,9 +236,4 @@ export class HaproxyAttachment {
     });
     return { answering: this.#answering, phase: this.#phase, slots };
   }
-}
-
-async function lookUp(host: string): Promise<string[]> {
-  const { lookup } = await import('node:dns/promises');
-  return (await lookup(host, { all: true })).map(({ address }) => address);
 }

@@ -158,6 +158,7 @@ export class Registration {
 
   /** Rounds until released or aborted. Never rejects: HAProxy's faults are reported and tried again. */
   async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#sweeping?.abort(), { once: true });
     while (!signal.aborted && !this.#released) {
       const pause = await this.#tryRound(signal);
       await this.#wake.sleep(this.#hooks.clock, pause, signal);
@@ -387,13 +388,11 @@ export class Registration {
   async #sweepNow(held: HeldSlot, signal: AbortSignal): Promise<void> {
     const now = this.#hooks.clock.monotonic();
     const slots = this.#slots;
-    if (now < this.#sweepAt || slots === undefined) return;
+    if (signal.aborted || now < this.#sweepAt || slots === undefined) return;
     this.#sweepAt = now + sweepMs * (1 + this.#random());
     const tell = this.#event.bind(this);
     const sweeping = new AbortController();
     this.#sweeping = sweeping;
-    const onAbort = () => sweeping.abort();
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
       const context = this.#context(sweeping.signal);
       await sweep(context, slots, held.name, held.app, tell);
@@ -403,7 +402,6 @@ export class Registration {
       if (!sweeping.signal.aborted) throw error;
     } finally {
       this.#sweeping = undefined;
-      signal.removeEventListener('abort', onAbort);
     }
   }
 
