@@ -123,7 +123,7 @@ export class HaproxyAttachment {
     const { log, clock } = this.#hooks;
     const began = clock.monotonic();
     const late = new AbortController();
-    const released = Promise.all(this.#links.all.map((link) => link.end(reason))).then(() => true);
+    const released = this.#links.end(reason).then(() => true);
     const inTime = await Promise.race([released, clock.sleep(releaseMs, late.signal).then(() => false)]);
     late.abort();
     const ms = Math.round(clock.monotonic() - began);

@@ -136,6 +136,35 @@ test('an agent has its link to each HAProxy that is found while another name han
   await running;
 });
 
+test('an app that ends before the names are found leaves those HAProxys in order too', async () => {
+  let late: (addresses: string[]) => void = quiet;
+  const slow = new Promise<string[]>((resolve) => {
+    late = resolve;
+  });
+  const ended: string[] = [];
+  const stop = new AbortController();
+  const links = new HaproxyLinks(parseEndpoints('slow,10.0.0.1', 99), {
+    log,
+    clock: patient,
+    lookup: () => slow,
+    connect: ({ name }) => {
+      const end = async () => void ended.push(name);
+      return { report: () => ({}), registration: {}, end } as unknown as HaproxyLink;
+    },
+    onChange: quiet,
+  });
+  const running = links.run(stop.signal);
+  const ending = links.end('the app ended');
+  // What is known is not held up by what is not.
+  await until(() => ended.length === 1, { what: 'the known one is ended' });
+  assert.deepEqual(ended, ['10.0.0.1:99']);
+  late(['10.0.0.2']);
+  await ending;
+  assert.ok(ended.includes('slow:99'));
+  stop.abort();
+  await running;
+});
+
 test('the coordinator keeps each HAProxy that is found while another name hangs', async () => {
   const ending = new AbortController();
   const keeper = new SlotKeeper({
