@@ -35,17 +35,19 @@ function replaceFiles(texts: Record<string, string | undefined>): Plugin {
 }
 
 /**
- * The agent's budget is 150 KB, 45 KB gzip and 12 MB of memory. Of ws it needs no server, streams and compression, and
- * TLS, which takes half a megabyte, only for `wss://`.
+ * The agent's budget is 150 KB, 45 KB gzip and 12 MB of memory. Of ws it needs no server, streams, compression and
+ * events of the browser's kind, and TLS, which takes half a megabyte, only for `wss://`.
  */
 const agentNeverReaches = replaceFiles({
+  'ws/wrapper.mjs': "import WebSocket from './lib/websocket.js'; export { WebSocket };",
   'ws/lib/permessage-deflate.js': "exports.extensionName = 'permessage-deflate';",
-  'ws/lib/websocket-server.js': undefined,
-  'ws/lib/stream.js': undefined,
   'ws/lib/extension.js': undefined,
-  'ws/lib/subprotocol.js': undefined,
-  // The browser's way to listen, beside Node's.
   'ws/lib/event-target.js': 'exports.EventTarget = {};',
+  // What Node has by now, and RFC 6455's close codes. No Blob is ever sent.
+  'ws/lib/validation.js': `exports.isValidUTF8 = require('buffer').isUtf8;
+    exports.isBlob = () => false;
+    exports.isValidStatusCode = (code) =>
+      (code >= 3000 && code < 5000) || (code >= 1000 && code < 1015 && (code < 1004 || code > 1006));`,
 });
 
 const lazyTls: Plugin = {
@@ -62,9 +64,13 @@ const lazyTls: Plugin = {
   },
 };
 
+/** No native module of the app's image is loaded by chance. */
+const agentDefine = { ...common.define, 'process.env.WS_NO_BUFFER_UTIL': '"1"' };
+
 function buildAgent(outfile = 'dist/agent.cjs', more: BuildOptions = {}): Promise<unknown> {
   return build({
     ...common,
+    define: agentDefine,
     ...more,
     entryPoints: ['agent/main.ts'],
     outfile,
@@ -83,7 +89,7 @@ async function buildSea(): Promise<void> {
   try {
     const main = join(folder, 'agent.cjs');
     await buildAgent(main, {
-      define: { ...common.define, BERTH_SINGLE_FILE: 'true' },
+      define: { ...agentDefine, BERTH_SINGLE_FILE: 'true' },
       supported: { 'dynamic-import': false },
     });
     await makeExecutable(main, folder, 'dist/berth-agent');

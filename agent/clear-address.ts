@@ -3,15 +3,17 @@
 // of traffic wherever it stands; the slots themselves are put in order when the registration arrives.
 //
 // A HAProxy that cannot be asked within `withinMs` holds no app up.
-import { lookup } from 'node:dns/promises';
 import { describeError } from '../shared/errors.ts';
+import { plainAddress } from '../shared/haproxy/address.ts';
 import { commands } from '../shared/haproxy/commands.ts';
-import { type Endpoint, resolveEndpoints } from '../shared/haproxy/endpoint.ts';
+import { type Endpoint, isNamed, spellEndpoints } from '../shared/haproxy/endpoint.ts';
 import { createRuntimeApi } from '../shared/haproxy/runtime-api.ts';
 import { parseServersState } from '../shared/haproxy/servers-state.ts';
 import { holds, isInMaintenance, isSlot } from '../shared/haproxy/slots.ts';
 import type { Log } from '../shared/log.ts';
 import type { Config } from './config.ts';
+import { mute } from './give-back.ts';
+import { lookUp } from './look-up.ts';
 
 const withinMs = 500;
 
@@ -24,7 +26,8 @@ export async function clearAddress({ endpoints, app }: Config, log: Log): Promis
 
 async function clearAt(endpoint: Endpoint, app: Config['app'], late: AbortSignal, log: Log): Promise<void> {
   try {
-    const found = await orLate(resolveEndpoints([endpoint], addressesOf), late);
+    const addresses = isNamed(endpoint) ? await orLate(lookUp(endpoint.host), late) : [];
+    const found = spellEndpoints(endpoint, addresses);
     await Promise.all(found.map((one) => muteAt(one, app, late, log)));
   } catch (error) {
     log.debug(
@@ -42,22 +45,18 @@ async function muteAt(
 ): Promise<void> {
   const api = createRuntimeApi(endpoint);
   const { replies, localAddress } = await api.transact([commands.showServersState()], late);
-  const address = host ?? localAddress;
+  const address = host === undefined ? localAddress : plainAddress(host);
   if (address === undefined) return;
   const rows = replies
     .flatMap((reply) => parseServersState(reply))
     .filter((row) => isSlot(row) && holds(row, { address, port }) && !isInMaintenance(row));
   if (rows.length === 0) return;
-  // Not cut short by `late`: carried out after all, it would mute the slot that is claimed later.
-  await api.transact(rows.map((row) => commands.setState(row, 'maint')));
+  // Cut short as well: what was not sent yet must not be sent later, when the slot may have been claimed by then.
+  await mute(api, rows, late);
   for (const { backend, name } of rows) {
     const fields = { event: 'slot.muted', haproxy: endpoint.name, backend, slot: name };
     log.info(fields, `slot muted: ${backend}/${name} has this address, where no app answers yet`);
   }
-}
-
-async function addressesOf(host: string): Promise<string[]> {
-  return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
 /** A lookup takes no signal; the resolver's own patience may be longer than ours. */

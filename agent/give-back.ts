@@ -1,6 +1,7 @@
 // Leaving a HAProxy: what has the app's address goes out of traffic at once, then it is given back.
 import { commands, type ServerName } from '../shared/haproxy/commands.ts';
 import { releaseSlot } from '../shared/haproxy/release.ts';
+import type { RuntimeApi } from '../shared/haproxy/runtime-api.ts';
 import { type ServerRow, throwUnlessDone } from '../shared/haproxy/servers-state.ts';
 import type { SlotContext } from '../shared/haproxy/slot-write.ts';
 import { type AppAddress, freeSlots, holds, isSlot } from '../shared/haproxy/slots.ts';
@@ -29,15 +30,19 @@ export async function giveBack(
 ): Promise<void> {
   if (rows.length === 0) return;
   // Out of traffic first: the lock that the address needs may take a moment.
-  await mute(context, rows);
+  await mute(context.api, rows, context.signal);
   for (const row of rows) {
     const place = row.backend === own ? context.place : { side: false };
     if (await releaseSlot({ ...context, place }, row, row)) tell(row);
   }
 }
 
-/** @throws BerthError `haproxy.…` when HAProxy refuses one of them */
-export async function mute({ api, signal }: SlotContext, slots: readonly ServerName[]): Promise<void> {
+/** Out of traffic, the address stays. @throws BerthError `haproxy.…` when HAProxy refuses it for one of them */
+export async function mute(
+  api: RuntimeApi,
+  slots: readonly ServerName[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const batch = slots.map((slot) => commands.setState(slot, 'maint'));
   const { replies } = await api.transact(batch, signal);
   batch.forEach((command, index) => {

@@ -14,6 +14,7 @@ import { formatHello } from './hello.ts';
 import type { Identity } from './identity.ts';
 import { drainAll, runPreStop } from './leave.ts';
 import { localAddress } from './local-address.ts';
+import { lookUp } from './look-up.ts';
 import type { ProbeTarget } from './probe-attempt.ts';
 import { Prober } from './prober.ts';
 import type { StopBudget } from './stop-budget.ts';
@@ -122,7 +123,7 @@ export class HaproxyAttachment {
     const { log, clock } = this.#hooks;
     const began = clock.monotonic();
     const late = new AbortController();
-    const released = Promise.all(this.#links.all.map((link) => link.end(reason))).then(() => true);
+    const released = this.#links.end(reason).then(() => true);
     const inTime = await Promise.race([released, clock.sleep(releaseMs, late.signal).then(() => false)]);
     late.abort();
     const ms = Math.round(clock.monotonic() - began);
@@ -235,9 +236,4 @@ export class HaproxyAttachment {
     });
     return { answering: this.#answering, phase: this.#phase, slots };
   }
-}
-
-async function lookUp(host: string): Promise<string[]> {
-  const { lookup } = await import('node:dns/promises');
-  return (await lookup(host, { all: true })).map(({ address }) => address);
 }

@@ -29,6 +29,7 @@ export class HaproxyLinks {
   readonly #links = new Map<string, { link: HaproxyLink; stop: AbortController }>();
 
   #attended = false;
+  #firstLook: Promise<void> = Promise.resolve();
 
   constructor(endpoints: readonly Endpoint[], hooks: HaproxyLinksHooks) {
     this.#endpoints = endpoints;
@@ -59,15 +60,24 @@ export class HaproxyLinks {
       if (this.#follow(names.all, signal)) onChange();
     };
     follow();
-    let lookedAt = Number.NEGATIVE_INFINITY;
+    let lookedAt = clock.monotonic();
+    this.#firstLook = names.look(signal);
+    await this.#firstLook;
     while (!signal.aborted) {
-      const troubled = this.all.some((link) => link.report().error !== undefined);
-      if (troubled || clock.monotonic() - lookedAt >= lookAgainMs) {
-        lookedAt = clock.monotonic();
-        await names.look(signal);
-      }
       await clock.sleep(lookAgainSoonMs, signal);
+      const troubled = this.all.some((link) => link.report().error !== undefined);
+      if (signal.aborted || (!troubled && clock.monotonic() - lookedAt < lookAgainMs)) continue;
+      lookedAt = clock.monotonic();
+      await names.look(signal);
     }
+  }
+
+  /** Ends every link, also those whose names are still being looked up for the first time: the app may be quicker. */
+  async end(reason: string): Promise<void> {
+    const endAll = () => Promise.all(this.all.map((link) => link.end(reason)));
+    await endAll();
+    await this.#firstLook;
+    await endAll();
   }
 
   #follow(endpoints: readonly Endpoint[], signal: AbortSignal): boolean {

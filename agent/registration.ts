@@ -33,7 +33,7 @@ import { maxReasonLength } from '../shared/protocol-terms.ts';
 import { Wakeup } from '../shared/wakeup.ts';
 import { type DrainLook, type DrainResult, drainUntilIdle } from './drain-until-idle.ts';
 import { GateWait } from './gate-wait.ts';
-import { giveBack, slotsAt } from './give-back.ts';
+import { giveBack, mute, slotsAt } from './give-back.ts';
 import { HeldSlot } from './held-slot.ts';
 import { answers, formerSlot, putInOrder, sweep } from './leftovers.ts';
 import { SlotMemory } from './slot-memory.ts';
@@ -158,6 +158,7 @@ export class Registration {
 
   /** Rounds until released or aborted. Never rejects: HAProxy's faults are reported and tried again. */
   async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#sweeping?.abort(), { once: true });
     while (!signal.aborted && !this.#released) {
       const pause = await this.#tryRound(signal);
       await this.#wake.sleep(this.#hooks.clock, pause, signal);
@@ -387,13 +388,11 @@ export class Registration {
   async #sweepNow(held: HeldSlot, signal: AbortSignal): Promise<void> {
     const now = this.#hooks.clock.monotonic();
     const slots = this.#slots;
-    if (now < this.#sweepAt || slots === undefined) return;
+    if (signal.aborted || now < this.#sweepAt || slots === undefined) return;
     this.#sweepAt = now + sweepMs * (1 + this.#random());
     const tell = this.#event.bind(this);
     const sweeping = new AbortController();
     this.#sweeping = sweeping;
-    const onAbort = () => sweeping.abort();
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
       const context = this.#context(sweeping.signal);
       await sweep(context, slots, held.name, held.app, tell);
@@ -403,7 +402,6 @@ export class Registration {
       if (!sweeping.signal.aborted) throw error;
     } finally {
       this.#sweeping = undefined;
-      signal.removeEventListener('abort', onAbort);
     }
   }
 
@@ -415,7 +413,7 @@ export class Registration {
     this.#hooks.onChange();
     if (!look.misdirected || look.at === undefined) return;
     // Ready with a placeholder sends HAProxy's requests to itself; out with it before anything else.
-    await this.#api.transact([commands.setState(held.name, 'maint')], signal);
+    await mute(this.#api, [held.name], signal);
     await releaseSlot(this.#context(signal), held.name, look.at);
   }
 

@@ -71,7 +71,8 @@ export class SlotKeeper {
       agents: () => registry.list(),
       containerFate: options.containerFate ?? (() => 'unknown'),
       prefixes: options.prefixes ?? (() => []),
-      haproxyCount: () => this.#names.count,
+      // A name that was not found yet is one too.
+      haproxyCount: () => Math.max(this.#running.size, options.haproxys.length),
       round: options.onRound ?? (() => undefined),
       repaired: options.onRepair ?? (() => undefined),
       changed: options.onChange ?? (() => undefined),

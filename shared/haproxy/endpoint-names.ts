@@ -3,6 +3,7 @@
 // One that still hangs is not asked a second time: lookups cannot be aborted, and few run at once in a process.
 import type { Clock } from '../clock.ts';
 import { describeError } from '../errors.ts';
+import { Wakeup } from '../wakeup.ts';
 import { type Endpoint, isNamed, type Lookup, spellEndpoints } from './endpoint.ts';
 
 export interface EndpointNamesHooks {
@@ -34,25 +35,15 @@ export class EndpointNames {
     return [...new Map(all.map((endpoint) => [endpoint.name, endpoint])).values()];
   }
 
-  /** How many there are; a name that was not found yet stands for one. */
-  get count(): number {
-    return this.all.length + this.#endpoints.filter((endpoint) => !this.#found.has(endpoint)).length;
-  }
-
   /** Looks all names up. Never rejects; resolves when all have answered, after two seconds, or when `signal` aborts. */
   async look(signal: AbortSignal): Promise<void> {
-    const { clock, onFailed } = this.#hooks;
-    const done = new AbortController();
-    const onAbort = () => done.abort();
-    signal.addEventListener('abort', onAbort, { once: true });
     const named = this.#endpoints.filter(isNamed);
-    const asked = Promise.all(named.map((endpoint) => this.#lookUp(endpoint))).then(() => true);
-    const inTime = await Promise.race([asked, clock.sleep(withinMs, done.signal).then(() => false)]);
-    signal.removeEventListener('abort', onAbort);
-    done.abort();
-    if (inTime || signal.aborted) return;
-    for (const { host } of named.filter((endpoint) => this.#asking.has(endpoint)))
-      onFailed(host, `no answer within ${withinMs} ms`);
+    const answered = new Wakeup();
+    void Promise.all(named.map((endpoint) => this.#lookUp(endpoint))).then(() => answered.wake());
+    await answered.sleep(this.#hooks.clock, withinMs, signal);
+    if (signal.aborted) return;
+    for (const endpoint of this.#asking)
+      this.#hooks.onFailed(endpoint.host, `no answer within ${withinMs} ms`);
   }
 
   async #lookUp(endpoint: Endpoint): Promise<void> {

@@ -8,7 +8,7 @@ import { startHaproxy } from '../bench/haproxy.ts';
 import { startProcess } from '../bench/processes.ts';
 import { freePort } from '../bench/wait.ts';
 import { copyPrograms } from './programs.ts';
-import { parseRows } from './slot-rows.ts';
+import { parseRows, readRows } from './slot-rows.ts';
 
 /** An app that is quick: it prints what HAProxy's slots are a few milliseconds after its start, and ends. */
 const look = `use IO::Socket::UNIX;
@@ -16,11 +16,11 @@ my $cli = IO::Socket::UNIX->new(Peer => $ENV{LOOK_AT}) or die "no HAProxy: $!";
 print $cli "show servers state\\n";
 print while <$cli>;`;
 
-for (const { title, backend } of [
-  { title: 'of another service', backend: 'blog' },
-  { title: 'of its own service', backend: 'shop' },
+for (const { title, backend, server } of [
+  { title: 'of another service', backend: 'blog', server: '127.0.0.1' },
+  { title: 'of its own service', backend: 'shop', server: 'localhost' },
 ]) {
-  it(`a slot ${title} with the address of a new container is out of traffic before the app starts`, async () => {
+  it(`a slot ${title} with the address of a new container is out of traffic before the app starts, and given back when it ends at once`, async () => {
     await using haproxy = await startHaproxy({
       config: { slots: 3, backends: [{ name: 'shop' }, { name: 'blog' }] },
     });
@@ -31,7 +31,7 @@ for (const { title, backend } of [
       await haproxy.cli(`set server ${backend}/node2 addr 127.0.0.1 port ${port}`);
       await haproxy.cli(`set server ${backend}/node2 state ready`);
       const env = {
-        HAPROXY_SERVER: `127.0.0.1:${haproxy.cliPort},127.0.0.1:1,no-such-host.invalid`,
+        HAPROXY_SERVER: `${server}:${haproxy.cliPort},127.0.0.1:1,no-such-host.invalid`,
         HAPROXY_BACKEND: 'shop',
         NODE_COUNT: '3',
         BERTH_APP_PORT: String(port),
@@ -49,6 +49,9 @@ for (const { title, backend } of [
         seen === undefined || seen.state === 'maint',
         `${seen?.state} is what the app saw; the agent wrote:\n${agent.output()}`,
       );
+      const { slots } = await readRows(haproxy);
+      const left = slots.filter((slot) => slot.at === `127.0.0.1:${port}`);
+      assert.deepEqual(left, [], agent.output());
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -75,7 +75,7 @@ test('what is found counts at once; what fails or hangs stays as it was, is told
     onFailed: (host, error) => failed.push(`${host}: ${error}`),
   });
   const all = () => names.all.map(({ name }) => name);
-  assert.deepEqual([all(), names.count], [['10.0.0.1:99'], 4]);
+  assert.deepEqual(all(), ['10.0.0.1:99']);
   let late: (addresses: string[]) => void = quiet;
   answers.set(
     'slow',
@@ -87,7 +87,7 @@ test('what is found counts at once; what fails or hangs stays as it was, is told
   await names.look(signal);
   await until(() => found === 1, { what: 'the quick one' });
   // The address that is given by itself as well is one HAProxy.
-  assert.deepEqual([all(), names.count], [['10.0.0.1:99', '10.0.0.2:99'], 4]);
+  assert.deepEqual(all(), ['10.0.0.1:99', '10.0.0.2:99']);
   assert.deepEqual(failed.toSorted(), ['gone: ENOTFOUND', 'slow: no answer within 2000 ms']);
   await names.look(signal);
   assert.equal(asked.filter((host) => host === 'slow').length, 1);
@@ -133,6 +133,35 @@ test('an agent has its link to each HAProxy that is found while another name han
     [...linked].sort().map((name) => [name, true]),
   );
   ending.abort();
+  await running;
+});
+
+test('an app that ends before the names are found leaves those HAProxys in order too', async () => {
+  let late: (addresses: string[]) => void = quiet;
+  const slow = new Promise<string[]>((resolve) => {
+    late = resolve;
+  });
+  const ended: string[] = [];
+  const stop = new AbortController();
+  const links = new HaproxyLinks(parseEndpoints('slow,10.0.0.1', 99), {
+    log,
+    clock: patient,
+    lookup: () => slow,
+    connect: ({ name }) => {
+      const end = async () => void ended.push(name);
+      return { report: () => ({}), registration: {}, end } as unknown as HaproxyLink;
+    },
+    onChange: quiet,
+  });
+  const running = links.run(stop.signal);
+  const ending = links.end('the app ended');
+  // What is known is not held up by what is not.
+  await until(() => ended.length === 1, { what: 'the known one is ended' });
+  assert.deepEqual(ended, ['10.0.0.1:99']);
+  late(['10.0.0.2']);
+  await ending;
+  assert.ok(ended.includes('slow:99'));
+  stop.abort();
   await running;
 });
 
