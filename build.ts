@@ -40,12 +40,25 @@ function replaceFiles(texts: Record<string, string | undefined>): Plugin {
  */
 const agentNeverReaches = replaceFiles({
   'ws/lib/permessage-deflate.js': "exports.extensionName = 'permessage-deflate';",
-  'ws/lib/websocket-server.js': undefined,
-  'ws/lib/stream.js': undefined,
   'ws/lib/extension.js': undefined,
-  'ws/lib/subprotocol.js': undefined,
+  'ws/wrapper.mjs': "import WebSocket from './lib/websocket.js'; export { WebSocket };",
   // The browser's way to listen, beside Node's.
   'ws/lib/event-target.js': 'exports.EventTarget = {};',
+  // A coordinator masks nothing, and what an agent sends is small. `readOnly`: to be copied before it is masked.
+  'ws/lib/buffer-util.js': `
+    exports.concat = Buffer.concat;
+    exports.mask = (from, mask, to, offset, length) => {
+      for (let i = 0; i < length; i++) to[offset + i] = from[i] ^ mask[i & 3];
+    };
+    exports.unmask = (data, mask) => exports.mask(data, mask, data, 0, data.length);
+    exports.toBuffer = (data) => Buffer.from(data);
+    exports.toBuffer.readOnly = true;`,
+  // Node has had the check of UTF-8 since 18.14; the rest is as in RFC 6455, 7.4.
+  'ws/lib/validation.js': `
+    exports.isValidUTF8 = require('node:buffer').isUtf8;
+    exports.isBlob = () => false;
+    exports.isValidStatusCode = (code) =>
+      (code >= 1000 && code <= 1014 && (code < 1004 || code > 1006)) || (code >= 3000 && code <= 4999);`,
 });
 
 const lazyTls: Plugin = {

@@ -16,7 +16,7 @@ import { drainAll, runPreStop } from './leave.ts';
 import { localAddress } from './local-address.ts';
 import type { ProbeTarget } from './probe-attempt.ts';
 import { Prober } from './prober.ts';
-import type { StopBudget } from './stop-budget.ts';
+import type { LeaveTimes } from './stop-budget.ts';
 import { Timeline, type TimelineEntry } from './timeline.ts';
 import { decidePhase, type Situation } from './wanted.ts';
 
@@ -32,6 +32,7 @@ export interface HaproxyAttachmentHooks {
 /** A release that HAProxy does not answer is given up after this long; its health check takes the slot out. */
 const releaseMs = 1500;
 const toldHoldsMs = 30_000;
+const arrivalPollMs = 20;
 
 export class HaproxyAttachment {
   readonly #config: Config;
@@ -102,21 +103,33 @@ export class HaproxyAttachment {
     this.#record({ event, reason });
   }
 
-  /** Leaves traffic: drain until idle, or until its time is up, or `skip` aborts; then the pre-stop hook. */
-  async leave(reason: string, budget: StopBudget, skip: AbortSignal): Promise<void> {
-    this.#situation.leaving = reason;
+  /** Resolves when every HAProxy has told what it has of this app, or is away; or `signal` aborts. */
+  async arrived(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#hooks;
+    const has = () => this.#links.all.length > 0 && this.#links.all.every((link) => link.arrived);
+    while (!signal.aborted && !has()) await clock.sleep(arrivalPollMs, signal);
+  }
+
+  /** Takes no slot any more, and begins to drain what it has. */
+  intendToLeave(reason: string): void {
+    this.#situation.leaving ??= reason;
     this.#update();
+  }
+
+  /** Leaves traffic: drain until idle, or until its time is up, or `skip` aborts; then the pre-stop hook. */
+  async leave(reason: string, times: LeaveTimes, skip: AbortSignal): Promise<void> {
+    this.intendToLeave(reason);
     const { log, clock } = this.#hooks;
     const context = { log, clock, record: (event: TimelineEntry) => this.#record(event) };
-    await drainAll(this.#links.all, budget.drainUntil, skip, context);
+    await drainAll(this.#links.all, times.drainUntil, skip, context);
     const { preStop } = this.#config.stop;
-    if (preStop !== undefined && !skip.aborted) await runPreStop(preStop, budget.hookUntil, skip, context);
+    const mayRun = !skip.aborted && clock.monotonic() < times.hookUntil;
+    if (preStop !== undefined && mayRun) await runPreStop(preStop, times.hookUntil, skip, context);
   }
 
   /** Gives every slot back, says goodbye and stops all work; bounded, whatever HAProxy does. */
   async end(reason: string): Promise<void> {
-    this.#situation.leaving ??= reason;
-    this.#update();
+    this.intendToLeave(reason);
     const { log, clock } = this.#hooks;
     const began = clock.monotonic();
     const late = new AbortController();

@@ -9,6 +9,7 @@ import { exitCodes } from './exit-codes.ts';
 import { type Identity, readIdentity } from './identity.ts';
 import { listenToSignals } from './listen-to-signals.ts';
 import { createLog } from './log.ts';
+import { isOrder, type Report } from './orders.ts';
 import type { Attachment } from './parent.ts';
 
 async function main(): Promise<number> {
@@ -102,12 +103,16 @@ async function wrap(
 
 async function sidecar(config: Config, identity: Identity, guarded: boolean, log: Log): Promise<number> {
   const { Sidecar } = await import('./sidecar.ts');
-  const running = new Sidecar(config, identity, guarded, { log, clock: systemClock });
+  const tellParent = (report: Report) => void process.send?.(report, undefined, undefined, () => undefined);
+  const parent = guarded ? tellParent : undefined;
+  const running = new Sidecar(config, identity, parent, { log, clock: systemClock });
   listenToSignals((signal) => running.receive(signal));
   if (guarded) {
-    // The guard holds the other end of stdin for as long as it lives.
-    process.stdin.resume();
-    process.stdin.once('close', () => running.becomeAlone());
+    process.on('message', (message) => {
+      if (isOrder(message)) running.obey(message);
+    });
+    process.once('disconnect', () => running.becomeAlone());
+    if (!process.connected) running.becomeAlone();
   }
   return running.run();
 }

@@ -10,15 +10,15 @@ import type { Log } from '../shared/log.ts';
 import { type AppExit, AppProcess, type AppStart, exitCodeOf } from './app-process.ts';
 import { exitCodes } from './exit-codes.ts';
 import { meaningOf } from './signals.ts';
-import { planStop, type StopBudget } from './stop-budget.ts';
+import { type LeaveTimes, planStop } from './stop-budget.ts';
 import { isAtTerminal } from './surroundings.ts';
 
 /** The half that deals with HAProxy, as the parent sees it. */
 export interface Attachment {
   start(): void;
   note(event: string, reason: string): void;
-  /** Out of traffic, at most until the budget's times or until `skip` aborts. */
-  leave(reason: string, budget: StopBudget, skip: AbortSignal): Promise<void>;
+  /** Out of traffic, at most until these times or until `skip` aborts. */
+  leave(reason: string, times: LeaveTimes, skip: AbortSignal): Promise<void>;
   /** Every slot given back; bounded. */
   end(reason: string): Promise<void>;
 }

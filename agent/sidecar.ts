@@ -1,14 +1,22 @@
 // Sidecar mode: no app of its own. The app runs beside, in the same network namespace; the agent registers it, and
 // leaves on its own signal, when the app's port is gone for long, or when a probe gives the app up.
+//
+// It is also the worker of BERTH_ON_AGENT_EXIT=keep (guarded-attachment.ts). As long as its parent lives that one alone
+// says when to leave and when to end; a parent that is dead leaves it as any other sidecar, to see the app to its end.
 import type { Clock } from '../shared/clock.ts';
 import { formatDuration } from '../shared/duration.ts';
+import { describeError } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import type { Config } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
 import { HaproxyAttachment } from './haproxy-attachment.ts';
 import type { Identity } from './identity.ts';
+import type { Order, Report } from './orders.ts';
 import { meaningOf } from './signals.ts';
 import { planStop } from './stop-budget.ts';
+
+/** How long one that was started to give the slot back looks for it. */
+const arriveMs = 1000;
 
 export class Sidecar {
   readonly #config: Config;
@@ -18,21 +26,33 @@ export class Sidecar {
   readonly #left: Promise<number>;
   #resolveLeft: (code: number) => void = () => undefined;
   #leaving = false;
+  #leftForParent: Promise<void> | undefined;
+  #ending = false;
   #answering: boolean | undefined;
-  #guarded: boolean;
+  #gaveUp: string | undefined;
+  #tellParent: ((report: Report) => void) | undefined;
   #goneTimer: NodeJS.Timeout | undefined;
 
-  /** `guarded`: somebody else sees to the app's end, so a port that is gone is no reason to leave. */
-  constructor(config: Config, identity: Identity, guarded: boolean, hooks: { log: Log; clock: Clock }) {
+  /** `tellParent`: there is one, which sees to the app's end. */
+  constructor(
+    config: Config,
+    identity: Identity,
+    tellParent: ((report: Report) => void) | undefined,
+    hooks: { log: Log; clock: Clock },
+  ) {
     this.#config = config;
     this.#hooks = hooks;
-    this.#guarded = guarded;
+    this.#tellParent = tellParent;
     this.#left = new Promise((resolve) => {
       this.#resolveLeft = resolve;
     });
     this.#attachment = new HaproxyAttachment(config, identity, {
       ...hooks,
-      onGiveUp: (reason) => void this.#leave(reason, exitCodes.givenUp),
+      onGiveUp: (reason) => {
+        this.#gaveUp = reason;
+        if (this.#tellParent === undefined) void this.#leave(reason, exitCodes.givenUp);
+        else this.#tellParent({ report: 'gave-up', reason });
+      },
       onAnswering: (answering) => {
         this.#answering = answering;
         this.#watchPort();
@@ -47,20 +67,43 @@ export class Sidecar {
   }
 
   receive(signal: NodeJS.Signals): void {
-    if (meaningOf(signal, false) !== 'stop') return;
+    if (this.#tellParent !== undefined || meaningOf(signal, false) !== 'stop') return;
     if (this.#leaving) this.#skip.abort();
     else void this.#leave(`${signal} received`, 0);
   }
 
-  /** The guard is gone: from now on nobody else sees to the app's end. */
+  /** What the parent wants. */
+  obey(order: Order): void {
+    switch (order.order) {
+      case 'leave':
+        this.#leaving = true;
+        this.#leftForParent = this.#leaveForParent(order);
+        return;
+      case 'skip':
+        this.#skip.abort();
+        return;
+      case 'note':
+        this.#attachment.note(order.event, order.reason);
+        return;
+      case 'end':
+        void this.#end(order.reason, 0, AbortSignal.timeout(arriveMs));
+    }
+  }
+
+  /** The parent is gone: from now on nobody else sees to the app's end. */
   becomeAlone(): void {
-    this.#guarded = false;
-    this.#watchPort();
+    this.#tellParent = undefined;
+    if (this.#leftForParent !== undefined) {
+      void this.#leftForParent.then(() =>
+        this.#end('its parent died while it stopped', 0, AbortSignal.abort()),
+      );
+    } else if (this.#gaveUp !== undefined) void this.#leave(this.#gaveUp, exitCodes.givenUp);
+    else this.#watchPort();
   }
 
   #watchPort(): void {
     clearTimeout(this.#goneTimer);
-    if (this.#answering !== false || this.#guarded || this.#leaving) return;
+    if (this.#answering !== false || this.#tellParent !== undefined || this.#leaving) return;
     const { sidecarGone } = this.#config.stop;
     const reason = `the app has not answered for ${formatDuration(sidecarGone)}`;
     this.#goneTimer = setTimeout(() => void this.#leave(reason, exitCodes.givenUp), sidecarGone);
@@ -72,9 +115,39 @@ export class Sidecar {
     clearTimeout(this.#goneTimer);
     const { log, clock } = this.#hooks;
     log.info({ event: 'agent.stopping', reason }, `stopping: ${reason}`);
-    await this.#attachment.leave(reason, planStop(clock.monotonic(), this.#config.stop), this.#skip.signal);
-    await this.#attachment.end(reason);
-    log.info({ event: 'agent.stopped', code }, `the slot is given back: ${reason}`);
+    const times = planStop(clock.monotonic(), this.#config.stop);
+    await this.#guard(this.#attachment.leave(reason, times, this.#skip.signal));
+    await this.#end(reason, code, AbortSignal.abort());
+  }
+
+  async #leaveForParent({ reason, drainMs, hookMs }: Extract<Order, { order: 'leave' }>): Promise<void> {
+    const now = this.#hooks.clock.monotonic();
+    const times = { drainUntil: now + drainMs, hookUntil: now + hookMs };
+    const skip = this.#skip.signal;
+    // One that has just been started does not know yet which slot is to be left.
+    this.#attachment.intendToLeave(reason);
+    await this.#attachment.arrived(AbortSignal.any([skip, AbortSignal.timeout(Math.ceil(drainMs))]));
+    if (hookMs > 0) await this.#guard(this.#attachment.leave(reason, times, skip));
+    this.#tellParent?.({ report: 'left' });
+  }
+
+  /** Gives the slot back, once it is known or `enough` aborts. */
+  async #end(reason: string, code: number, enough: AbortSignal): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#attachment.intendToLeave(reason);
+    await this.#attachment.arrived(enough);
+    await this.#guard(this.#attachment.end(reason));
+    this.#hooks.log.info({ event: 'agent.stopped', code }, `the slot is given back: ${reason}`);
     this.#resolveLeft(code);
+  }
+
+  /** A fault must not keep it from its end. */
+  async #guard(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#hooks.log.error({ event: 'agent.faulted', error: describeError(error) }, 'a fault in the agent');
+    }
   }
 }
