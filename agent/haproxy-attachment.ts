@@ -80,7 +80,7 @@ export class HaproxyAttachment {
     });
     this.#metrics = new AppMetrics(
       { ...config.metrics, sources: config.metrics.sources ?? [] },
-      () => (this.#phase === 'starting' ? undefined : this.#target),
+      () => (this.#phase === 'starting' ? undefined : this.target),
       readOwnCgroup,
       hooks,
     );
@@ -142,7 +142,8 @@ export class HaproxyAttachment {
     this.#abort.abort();
   }
 
-  get #target(): ProbeTarget {
+  /** Where the app is expected. */
+  get target(): ProbeTarget {
     return this.#links.all[0]?.target ?? { address: localAddress(), port: this.#config.app.port };
   }
 
@@ -150,7 +151,7 @@ export class HaproxyAttachment {
     if (settings.kind.kind === 'off') return undefined;
     return new Prober(
       settings,
-      () => this.#target,
+      () => this.target,
       this.#hooks.clock,
       (prober, attempt) => {
         const { verdict } = prober.state;

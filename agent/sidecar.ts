@@ -12,6 +12,7 @@ import { exitCodes } from './exit-codes.ts';
 import { HaproxyAttachment } from './haproxy-attachment.ts';
 import type { Identity } from './identity.ts';
 import type { Order, Report } from './orders.ts';
+import { untilPortIsGone } from './port-gone.ts';
 import { meaningOf } from './signals.ts';
 import { planStop } from './stop-budget.ts';
 
@@ -31,7 +32,7 @@ export class Sidecar {
   #answering: boolean | undefined;
   #gaveUp: string | undefined;
   #tellParent: ((report: Report) => void) | undefined;
-  #goneTimer: NodeJS.Timeout | undefined;
+  #watch = new AbortController();
 
   /** `tellParent`: there is one, which sees to the app's end. */
   constructor(
@@ -55,7 +56,7 @@ export class Sidecar {
       },
       onAnswering: (answering) => {
         this.#answering = answering;
-        this.#watchPort();
+        void this.#watchPort();
       },
     });
   }
@@ -98,21 +99,27 @@ export class Sidecar {
         this.#end('its parent died while it stopped', 0, AbortSignal.abort()),
       );
     } else if (this.#gaveUp !== undefined) void this.#leave(this.#gaveUp, exitCodes.givenUp);
-    else this.#watchPort();
+    else void this.#watchPort();
   }
 
-  #watchPort(): void {
-    clearTimeout(this.#goneTimer);
+  /** Looks after the port for as long as the app is unready. */
+  async #watchPort(): Promise<void> {
+    this.#watch.abort();
     if (this.#answering !== false || this.#tellParent !== undefined || this.#leaving) return;
-    const { sidecarGone } = this.#config.stop;
-    const reason = `the app has not answered for ${formatDuration(sidecarGone)}`;
-    this.#goneTimer = setTimeout(() => void this.#leave(reason, exitCodes.givenUp), sidecarGone);
+    this.#watch = new AbortController();
+    const { sidecarGone: goneMs } = this.#config.stop;
+    const { interval: intervalMs, timeout: timeoutMs } = this.#config.ready;
+    const settings = { goneMs, intervalMs, timeoutMs };
+    const target = () => this.#attachment.target;
+    if (!(await untilPortIsGone(target, settings, this.#hooks.clock, this.#watch.signal))) return;
+    const reason = `the app's port has taken no connection for ${formatDuration(goneMs)}`;
+    await this.#leave(reason, exitCodes.givenUp);
   }
 
   async #leave(reason: string, code: number): Promise<void> {
     if (this.#leaving) return;
     this.#leaving = true;
-    clearTimeout(this.#goneTimer);
+    this.#watch.abort();
     const { log, clock } = this.#hooks;
     log.info({ event: 'agent.stopping', reason }, `stopping: ${reason}`);
     const times = planStop(clock.monotonic(), this.#config.stop);
