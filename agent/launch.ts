@@ -17,6 +17,8 @@ export interface Launch {
   args: string[];
   /** A session and process group of its own. */
   group: boolean;
+  /** What is started is tini, and the app is its child. */
+  underTini: boolean;
   /** What could not be had, one line each, with the mend. */
   advice: string[];
 }
@@ -36,13 +38,16 @@ export function planLaunch(
   if (wishes.group && here.atTerminal) {
     advice.push('BERTH_SIGNAL_GROUP=1 is not followed at a terminal: a session of its own would lose it');
   }
+  let underTini = false;
   const containerDiesToo = here.pid === 1 || here.parentPid === 1;
   if (wishes.diesWithAgent && !containerDiesToo) {
     if (has('setpriv')) words = ['setpriv', '--pdeathsig', 'TERM', '--', ...words];
-    else if (has('tini')) words = ['tini', '-s', ...(group ? ['-g'] : []), '-p', 'SIGTERM', '--', ...words];
-    else {
+    else if (has('tini')) {
+      words = ['tini', '-s', ...(group ? ['-g'] : []), '-p', 'SIGTERM', '--', ...words];
+      underTini = true;
+    } else {
       advice.push(
-        'if the agent is killed the app lives on: BERTH_ON_AGENT_EXIT=stop needs setpriv or tini here, since the agent is not the main process of a container',
+        'if the agent is killed the app lives on: BERTH_ON_AGENT_EXIT=stop needs the setpriv of util-linux, or tini, here, since the agent is not the main process of a container',
       );
     }
   }
@@ -65,5 +70,5 @@ export function planLaunch(
     }
   }
   const [file = app.command, ...args] = words;
-  return { file, args, group, advice };
+  return { file, args, group, underTini, advice };
 }
