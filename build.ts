@@ -16,19 +16,20 @@ const common = {
 } as const;
 
 /**
- * Replaces files of packages: by the given text, or by a class that says that the program was not to reach it. The
- * keys are the files' names below node_modules, or how they begin.
+ * Replaces files of packages: by the given text, by what is made of their own, or by a class that says that the program
+ * was not to reach it. The keys are the files' names below node_modules, or how they begin.
  */
-function replaceFiles(texts: Record<string, string | undefined>): Plugin {
+function replaceFiles(texts: Record<string, string | ((own: string) => string) | undefined>): Plugin {
   const names = Object.keys(texts).map((name) => name.replaceAll('.', '\\.'));
   return {
     name: 'replace-files',
     setup({ onLoad }) {
-      onLoad({ filter: new RegExp(`[/\\\\]node_modules[/\\\\](?:${names.join('|')})`) }, ({ path }) => {
+      onLoad({ filter: new RegExp(`[/\\\\]node_modules[/\\\\](?:${names.join('|')})`) }, async ({ path }) => {
         const name = path.replace(/^.*node_modules[/\\]/, '');
         const [, text] = Object.entries(texts).find(([start]) => name.startsWith(start)) ?? [];
         const unreached = `module.exports = class { constructor() { throw new Error('${name} is not in this bundle'); } };`;
-        return { contents: text ?? unreached, loader: 'js' };
+        const contents = typeof text === 'function' ? text(await readFile(path, 'utf8')) : text;
+        return { contents: contents ?? unreached, loader: 'js' };
       });
     },
   };
@@ -40,9 +41,15 @@ function replaceFiles(texts: Record<string, string | undefined>): Plugin {
  */
 const agentNeverReaches = replaceFiles({
   'ws/lib/permessage-deflate.js': "exports.extensionName = 'permessage-deflate';",
-  'ws/lib/extension.js': undefined,
+  'ws/lib/extension.js': '',
   'ws/wrapper.mjs': "import WebSocket from './lib/websocket.js'; export { WebSocket };",
-  // The browser's way to listen, beside Node's.
+  // The browser's way to listen, beside Node's: `onmessage`, addEventListener.
+  'ws/lib/websocket.js': (own) => {
+    const from = own.indexOf('//\n// Add the `onopen`');
+    const to = own.indexOf('module.exports = WebSocket;');
+    if (from < 0 || to < from) throw new Error('ws/lib/websocket.js has changed: see what is left out of it');
+    return own.slice(0, from) + own.slice(to);
+  },
   'ws/lib/event-target.js': 'exports.EventTarget = {};',
   // A coordinator masks nothing, and what an agent sends is small. `readOnly`: to be copied before it is masked.
   'ws/lib/buffer-util.js': `

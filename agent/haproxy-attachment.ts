@@ -4,7 +4,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import type { Phase } from '../shared/protocol.ts';
 import { AppMetrics } from './app-metrics.ts';
-import { readOwnCgroup } from './cgroup.ts';
+import type { ReadCgroup } from './cgroup.ts';
 import type { Config } from './config.ts';
 import { HaproxyLink } from './haproxy-link.ts';
 import { HaproxyLinks } from './haproxy-links.ts';
@@ -27,6 +27,8 @@ export interface HaproxyAttachmentHooks {
   onGiveUp(reason: string): void;
   /** Whether the app answers; called on each change. */
   onAnswering?(answering: boolean): void;
+  /** The cgroup that the app is in; without one nothing is said of the container. */
+  cgroup?: ReadCgroup;
 }
 
 /** A release that HAProxy does not answer is given up after this long; its health check takes the slot out. */
@@ -81,7 +83,7 @@ export class HaproxyAttachment {
     this.#metrics = new AppMetrics(
       { ...config.metrics, sources: config.metrics.sources ?? [] },
       () => (this.#phase === 'starting' ? undefined : this.target),
-      readOwnCgroup,
+      hooks.cgroup ?? (() => undefined),
       hooks,
     );
     this.#heartbeat = this.#makeHeartbeat();
@@ -219,10 +221,8 @@ export class HaproxyAttachment {
     if (answering !== this.#answering) {
       this.#answering = answering;
       this.#hooks.onAnswering?.(answering);
-      this.#announce(
-        answering ? 'app.ready' : 'app.unready',
-        answering ? 'it answers' : 'it does not answer',
-      );
+      if (answering) this.#announce('app.ready', 'it answers');
+      else this.#announce('app.unready', 'it does not answer');
     }
     this.#phase = phase;
     this.#heartbeat?.changed();

@@ -55,18 +55,18 @@ export function planLaunch(
   if (files !== undefined && files.parent < files.own) {
     const odd = Object.entries(app.env).filter(([name]) => isOddName(name));
     const shell = ['sh', '-c', 'ulimit -Sn "$0" && exec "$@"', String(files.parent)];
+    const stays = (why: string) =>
+      advice.push(
+        `the app may open ${files.own} files instead of ${files.parent}: Node raises the limit, and ${why}`,
+      );
     if (odd.length > 0 && has('prlimit')) words = ['prlimit', `--nofile=${files.parent}:`, '--', ...words];
-    else if (!has('sh')) {
-      advice.push(
-        `the app may open ${files.own} files instead of ${files.parent}: Node raises the limit, and without a shell it cannot be put back`,
-      );
-    } else if (odd.length === 0) words = [...shell, ...words];
-    else if (has('env') && words[0]?.includes('=') !== true) {
+    else if (!has('sh')) stays('without a shell it cannot be put back');
+    else if (odd.length === 0) words = [...shell, ...words];
+    else if (has('env') && words[0]?.includes('=') !== true)
       words = [...shell, 'env', '--', ...odd.map(([name, value]) => `${name}=${value}`), ...words];
-    } else {
-      advice.push(
-        `the app may open ${files.own} files instead of ${files.parent}: the shell that puts the limit back would drop ${odd.map(([name]) => name).join(', ')}, and there is neither prlimit nor env`,
-      );
+    else {
+      const names = odd.map(([name]) => name).join(', ');
+      stays(`without prlimit or env the shell that puts it back would drop ${names}`);
     }
   }
   const [file = app.command, ...args] = words;

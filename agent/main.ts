@@ -4,6 +4,7 @@ import { systemClock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { type Invocation, parseArguments } from './arguments.ts';
+import { readOwnCgroup } from './cgroup.ts';
 import { type Config, readConfig } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type Identity, readIdentity } from './identity.ts';
@@ -90,7 +91,7 @@ async function wrap(
       return new GuardedAttachment({ log, clock, onGiveUp });
     }
     const { HaproxyAttachment } = await import('./haproxy-attachment.ts');
-    return new HaproxyAttachment(config, identity, { log, clock, onGiveUp });
+    return new HaproxyAttachment(config, identity, { log, clock, onGiveUp, cgroup: readOwnCgroup });
   };
   const parent = new Parent(config.stop, { log, clock, makeAttachment });
   listenToSignals((signal) => parent.receive(signal));

@@ -21,7 +21,7 @@ export function prepareApp(
   const { environ } = settings;
   if (environ?.kind === 'lost') {
     about.push(
-      `the app does without ${environ.names.join(', ')}: the entrypoint's shell drops such names, and could not hand them on since the environment is above 64 KB or the image has no od: start the agent without a shell, as in an image that has none (docs/agent.md)`,
+      `the app does without ${environ.names.join(', ')}: the entrypoint's shell drops such names, and cannot hand on more than 64 KB, nor anything without od: start the agent as in an image without a shell`,
     );
   }
   // What cannot be started is started as it is, so that the error is about it and not about what is put before it.

@@ -5,10 +5,11 @@
 // says when to leave and when to end; a parent that is dead leaves it as any other sidecar, to see the app to its end.
 import type { Clock } from '../shared/clock.ts';
 import { formatDuration } from '../shared/duration.ts';
-import { describeError } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
+import { readOwnCgroup } from './cgroup.ts';
 import type { Config } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
+import { guarded } from './guard.ts';
 import { HaproxyAttachment } from './haproxy-attachment.ts';
 import type { Identity } from './identity.ts';
 import type { Order, Report } from './orders.ts';
@@ -49,6 +50,8 @@ export class Sidecar {
     });
     this.#attachment = new HaproxyAttachment(config, identity, {
       ...hooks,
+      // A sidecar's own container is not the app's.
+      ...(tellParent === undefined ? {} : { cgroup: readOwnCgroup }),
       onGiveUp: (reason) => {
         this.#gaveUp = reason;
         if (this.#tellParent === undefined) void this.#leave(reason, exitCodes.givenUp);
@@ -123,7 +126,7 @@ export class Sidecar {
     const { log, clock } = this.#hooks;
     log.info({ event: 'agent.stopping', reason }, `stopping: ${reason}`);
     const times = planStop(clock.monotonic(), this.#config.stop);
-    await this.#guard(this.#attachment.leave(reason, times, this.#skip.signal));
+    await guarded(this.#attachment.leave(reason, times, this.#skip.signal), log);
     await this.#end(reason, code, AbortSignal.abort());
   }
 
@@ -134,7 +137,7 @@ export class Sidecar {
     // One that has just been started does not know yet which slot is to be left.
     this.#attachment.intendToLeave(reason);
     await this.#attachment.arrived(AbortSignal.any([skip, AbortSignal.timeout(Math.ceil(drainMs))]));
-    if (hookMs > 0) await this.#guard(this.#attachment.leave(reason, times, skip));
+    if (hookMs > 0) await guarded(this.#attachment.leave(reason, times, skip), this.#hooks.log);
     this.#tellParent?.({ report: 'left' });
   }
 
@@ -144,17 +147,9 @@ export class Sidecar {
     this.#ending = true;
     this.#attachment.intendToLeave(reason);
     await this.#attachment.arrived(enough);
-    await this.#guard(this.#attachment.end(reason));
-    this.#hooks.log.info({ event: 'agent.stopped', code }, `the slot is given back: ${reason}`);
+    const { log } = this.#hooks;
+    await guarded(this.#attachment.end(reason), log);
+    log.info({ event: 'agent.stopped', code }, `the slot is given back: ${reason}`);
     this.#resolveLeft(code);
-  }
-
-  /** A fault must not keep it from its end. */
-  async #guard(work: Promise<void>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      this.#hooks.log.error({ event: 'agent.faulted', error: describeError(error) }, 'a fault in the agent');
-    }
   }
 }

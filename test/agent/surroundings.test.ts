@@ -85,7 +85,7 @@ test('variables that a shell would drop go around it', () => {
   // env would take such a command for a variable.
   for (const without of [plan('server', 'sh'), plan('a=b', 'sh', 'env')]) {
     assert.deepEqual(without.args, ['--port', '80']);
-    assert.match(without.advice[0] ?? '', /the shell that puts the limit back would drop a\.b/);
+    assert.match(without.advice[0] ?? '', /the shell that puts it back would drop a\.b/);
   }
 });
 
