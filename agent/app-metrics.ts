@@ -102,22 +102,13 @@ export class AppMetrics {
     }
   }
 
-  #read({ place }: MetricSource, target: ProbeTarget, signal: AbortSignal): Promise<string> {
-    if (place.kind === 'file') return readStart(place.path);
+  async #read({ place }: MetricSource, target: ProbeTarget, signal: AbortSignal): Promise<string> {
+    if (place.kind === 'file') {
+      const { readMetricFile } = await import('./read-metric-file.ts');
+      return readMetricFile(place.path, maxBytes, signal);
+    }
     if (place.kind === 'url') return fetchText(place.url, signal);
     return fetchText(`http://${formatHostPort(target.address, target.port)}${place.path}`, signal);
-  }
-}
-
-/** The first 64 KB of a file. */
-async function readStart(path: string): Promise<string> {
-  const { open } = await import('node:fs/promises');
-  const file = await open(path);
-  try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await file.close();
   }
 }
 

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { BerthError } from '../shared/errors.ts';
 import { signalExitCode } from './signals.ts';
+import { childrenOf } from './surroundings.ts';
 
 export type AppExit = { kind: 'code'; code: number } | { kind: 'signal'; signal: NodeJS.Signals };
 
@@ -32,6 +33,8 @@ export interface AppStart {
   env: Record<string, string>;
   /** A session and process group of its own, and signals to the whole group. */
   group: boolean;
+  /** What is started is tini, and the app is its child. */
+  underTini: boolean;
 }
 
 export class AppProcess {
@@ -39,6 +42,7 @@ export class AppProcess {
   readonly exited: Promise<AppExit>;
   readonly #child: ChildProcess;
   readonly #group: boolean;
+  readonly #underTini: boolean;
   #ended = false;
 
   /** @throws BerthError `app.not-found` (127), `app.not-executable` (126) */
@@ -49,13 +53,14 @@ export class AppProcess {
       const error = await new Promise<Error>((resolve) => child.once('error', resolve));
       throw startError(start.command, error);
     }
-    return new AppProcess(child, pid, start.group);
+    return new AppProcess(child, pid, start);
   }
 
-  private constructor(child: ChildProcess, pid: number, group: boolean) {
+  private constructor(child: ChildProcess, pid: number, { group, underTini }: AppStart) {
     this.pid = pid;
     this.#child = child;
     this.#group = group;
+    this.#underTini = underTini;
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.#ended = true;
@@ -67,15 +72,20 @@ export class AppProcess {
   /** Sends `signal` to the app, or to its group; nothing when it has ended. */
   send(signal: NodeJS.Signals): void {
     if (this.#ended) return;
-    if (!this.#group) {
-      this.#child.kill(signal);
-      return;
-    }
-    try {
-      process.kill(-this.pid, signal);
-    } catch {
-      // ESRCH: it ended this moment, and its end is on the way
-    }
+    // tini passes on what it can, and ends with its child. Killed, it would leave the app behind.
+    const behind = this.#underTini && signal === 'SIGKILL' ? childrenOf(this.pid) : [];
+    for (const pid of behind) kill(this.#group ? -pid : pid, signal);
+    if (behind.length > 0) return;
+    if (this.#group) kill(-this.pid, signal);
+    else this.#child.kill(signal);
+  }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // ESRCH: it ended this moment, and its end is on the way
   }
 }
 

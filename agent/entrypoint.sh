@@ -25,10 +25,10 @@ if [ -n "$odd" ]; then
   export BERTH_APP_ENVIRON="$hex"
 fi
 node=/berth/node
-flags=--disable-sigusr1 # would open Node's inspector until the agent listens; older ones do not know it
-if [ ! -x "$node" ]; then node=node flags=; fi
+[ -x "$node" ] || node=node
 # Node cannot reap orphans. An init that Docker brings (`docker run --init`) is enough.
 init='/berth/tini --'
 if [ $$ -ne 1 ] || [ ! -x /berth/tini ]; then init=; fi
+# (--disable-sigusr1 is no flag for it: that blocks USR1, which then reaches neither the agent nor the app.)
 # The agent has little to do: without machine code, V8's threads and room for much garbage it takes up to 1 MB less.
-exec $init "$node" --jitless --single-threaded --max-semi-space-size=1 $flags /berth/agent.cjs -- "$@"
+exec $init "$node" --jitless --single-threaded --max-semi-space-size=1 /berth/agent.cjs -- "$@"

@@ -4,7 +4,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import type { Phase } from '../shared/protocol.ts';
 import { AppMetrics } from './app-metrics.ts';
-import { readOwnCgroup } from './cgroup.ts';
+import type { ReadCgroup } from './cgroup.ts';
 import type { Config } from './config.ts';
 import { HaproxyLink } from './haproxy-link.ts';
 import { HaproxyLinks } from './haproxy-links.ts';
@@ -17,7 +17,7 @@ import { localAddress } from './local-address.ts';
 import { lookUp } from './look-up.ts';
 import type { ProbeTarget } from './probe-attempt.ts';
 import { Prober } from './prober.ts';
-import type { StopBudget } from './stop-budget.ts';
+import type { LeaveTimes } from './stop-budget.ts';
 import { Timeline, type TimelineEntry } from './timeline.ts';
 import { decidePhase, type Situation } from './wanted.ts';
 
@@ -28,11 +28,14 @@ export interface HaproxyAttachmentHooks {
   onGiveUp(reason: string): void;
   /** Whether the app answers; called on each change. */
   onAnswering?(answering: boolean): void;
+  /** The cgroup that the app is in; without one nothing is said of the container. */
+  cgroup?: ReadCgroup;
 }
 
 /** A release that HAProxy does not answer is given up after this long; its health check takes the slot out. */
 const releaseMs = 1500;
 const toldHoldsMs = 30_000;
+const arrivalPollMs = 20;
 
 export class HaproxyAttachment {
   readonly #config: Config;
@@ -82,8 +85,8 @@ export class HaproxyAttachment {
     });
     this.#metrics = new AppMetrics(
       { ...config.metrics, sources: config.metrics.sources ?? [] },
-      () => (this.#phase === 'starting' ? undefined : this.#target),
-      readOwnCgroup,
+      () => (this.#phase === 'starting' ? undefined : this.target),
+      hooks.cgroup ?? (() => undefined),
       hooks,
     );
     this.#heartbeat = this.#makeHeartbeat();
@@ -105,21 +108,33 @@ export class HaproxyAttachment {
     this.#record({ event, reason });
   }
 
-  /** Leaves traffic: drain until idle, or until its time is up, or `skip` aborts; then the pre-stop hook. */
-  async leave(reason: string, budget: StopBudget, skip: AbortSignal): Promise<void> {
-    this.#situation.leaving = reason;
+  /** Resolves when every HAProxy has told what it has of this app, or is away; or `signal` aborts. */
+  async arrived(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#hooks;
+    const has = () => this.#links.all.length > 0 && this.#links.all.every((link) => link.arrived);
+    while (!signal.aborted && !has()) await clock.sleep(arrivalPollMs, signal);
+  }
+
+  /** Takes no slot any more, and begins to drain what it has. */
+  intendToLeave(reason: string): void {
+    this.#situation.leaving ??= reason;
     this.#update();
+  }
+
+  /** Leaves traffic: drain until idle, or until its time is up, or `skip` aborts; then the pre-stop hook. */
+  async leave(reason: string, times: LeaveTimes, skip: AbortSignal): Promise<void> {
+    this.intendToLeave(reason);
     const { log, clock } = this.#hooks;
     const context = { log, clock, record: (event: TimelineEntry) => this.#record(event) };
-    await drainAll(this.#links.all, budget.drainUntil, skip, context);
+    await drainAll(this.#links.all, times.drainUntil, skip, context);
     const { preStop } = this.#config.stop;
-    if (preStop !== undefined && !skip.aborted) await runPreStop(preStop, budget.hookUntil, skip, context);
+    const mayRun = !skip.aborted && clock.monotonic() < times.hookUntil;
+    if (preStop !== undefined && mayRun) await runPreStop(preStop, times.hookUntil, skip, context);
   }
 
   /** Gives every slot back, says goodbye and stops all work; bounded, whatever HAProxy does. */
   async end(reason: string): Promise<void> {
-    this.#situation.leaving ??= reason;
-    this.#update();
+    this.intendToLeave(reason);
     const { log, clock } = this.#hooks;
     const began = clock.monotonic();
     const late = new AbortController();
@@ -132,7 +147,8 @@ export class HaproxyAttachment {
     this.#abort.abort();
   }
 
-  get #target(): ProbeTarget {
+  /** Where the app is expected. */
+  get target(): ProbeTarget {
     return this.#links.all[0]?.target ?? { address: localAddress(), port: this.#config.app.port };
   }
 
@@ -140,7 +156,7 @@ export class HaproxyAttachment {
     if (settings.kind.kind === 'off') return undefined;
     return new Prober(
       settings,
-      () => this.#target,
+      () => this.target,
       this.#hooks.clock,
       (prober, attempt) => {
         const { verdict } = prober.state;
@@ -208,10 +224,8 @@ export class HaproxyAttachment {
     if (answering !== this.#answering) {
       this.#answering = answering;
       this.#hooks.onAnswering?.(answering);
-      this.#announce(
-        answering ? 'app.ready' : 'app.unready',
-        answering ? 'it answers' : 'it does not answer',
-      );
+      if (answering) this.#announce('app.ready', 'it answers');
+      else this.#announce('app.unready', 'it does not answer');
     }
     this.#phase = phase;
     if (this.#heartbeat === undefined) return;

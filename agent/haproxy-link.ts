@@ -86,6 +86,11 @@ export class HaproxyLink {
     return this.#prober.state;
   }
 
+  /** HAProxy has told what it has of this app, or is in trouble. */
+  get arrived(): boolean {
+    return this.registration.looked || this.report().error !== undefined;
+  }
+
   report(): RegistrationReport {
     return this.registration.report();
   }

@@ -105,6 +105,7 @@ export class Heartbeat {
   async #keepSession(SessionType: typeof Session, url: string, signal: AbortSignal): Promise<boolean> {
     const { log, clock } = this.#hooks;
     const over = new AbortController();
+    const shown = withoutCredentials(url);
     let welcomed = false;
     const session = new SessionType(url, this.#settings.token, this.#settings.hello, {
       onWelcome: (welcome) => {
@@ -113,7 +114,10 @@ export class Heartbeat {
         if (welcomed) return;
         welcomed = true;
         const { coordinator, v } = welcome;
-        log.info({ event: 'session.opened', coordinator, url, v }, `attended by coordinator ${coordinator}`);
+        log.info(
+          { event: 'session.opened', coordinator, url: shown, v },
+          `attended by coordinator ${coordinator}`,
+        );
         this.#hooks.onAttended(true);
       },
       onDrain: ({ drain, reason }) => {
@@ -123,7 +127,7 @@ export class Heartbeat {
       onEnd: (reason) => {
         this.#endedByThaw = welcomed && this.#hasJustThawed();
         over.abort();
-        this.#ended(url, reason, welcomed);
+        this.#ended(shown, reason, welcomed);
       },
     });
     this.#session = session;
@@ -202,4 +206,8 @@ export class Heartbeat {
     await this.#hooks.clock.sleep(this.#settings.toldHoldsMs, lapse.signal);
     if (!lapse.signal.aborted) this.#hooks.onTold(undefined);
   }
+}
+
+function withoutCredentials(url: string): string {
+  return url.replace(/\/\/[^/]*@/, '//');
 }

@@ -17,6 +17,8 @@ export interface Launch {
   args: string[];
   /** A session and process group of its own. */
   group: boolean;
+  /** What is started is tini, and the app is its child. */
+  underTini: boolean;
   /** What could not be had, one line each, with the mend. */
   advice: string[];
 }
@@ -36,13 +38,16 @@ export function planLaunch(
   if (wishes.group && here.atTerminal) {
     advice.push('BERTH_SIGNAL_GROUP=1 is not followed at a terminal: a session of its own would lose it');
   }
+  let underTini = false;
   const containerDiesToo = here.pid === 1 || here.parentPid === 1;
   if (wishes.diesWithAgent && !containerDiesToo) {
     if (has('setpriv')) words = ['setpriv', '--pdeathsig', 'TERM', '--', ...words];
-    else if (has('tini')) words = ['tini', '-s', ...(group ? ['-g'] : []), '-p', 'SIGTERM', '--', ...words];
-    else {
+    else if (has('tini')) {
+      words = ['tini', '-s', ...(group ? ['-g'] : []), '-p', 'SIGTERM', '--', ...words];
+      underTini = true;
+    } else {
       advice.push(
-        'if the agent is killed the app lives on: BERTH_ON_AGENT_EXIT=stop needs setpriv or tini here, since the agent is not the main process of a container',
+        'if the agent is killed the app lives on: BERTH_ON_AGENT_EXIT=stop needs the setpriv of util-linux, or tini, here, since the agent is not the main process of a container',
       );
     }
   }
@@ -50,20 +55,20 @@ export function planLaunch(
   if (files !== undefined && files.parent < files.own) {
     const odd = Object.entries(app.env).filter(([name]) => isOddName(name));
     const shell = ['sh', '-c', 'ulimit -Sn "$0" && exec "$@"', String(files.parent)];
+    const stays = (why: string) =>
+      advice.push(
+        `the app may open ${files.own} files instead of ${files.parent}: Node raises the limit, and ${why}`,
+      );
     if (odd.length > 0 && has('prlimit')) words = ['prlimit', `--nofile=${files.parent}:`, '--', ...words];
-    else if (!has('sh')) {
-      advice.push(
-        `the app may open ${files.own} files instead of ${files.parent}: Node raises the limit, and without a shell it cannot be put back`,
-      );
-    } else if (odd.length === 0) words = [...shell, ...words];
-    else if (has('env') && words[0]?.includes('=') !== true) {
+    else if (!has('sh')) stays('without a shell it cannot be put back');
+    else if (odd.length === 0) words = [...shell, ...words];
+    else if (has('env') && words[0]?.includes('=') !== true)
       words = [...shell, 'env', '--', ...odd.map(([name, value]) => `${name}=${value}`), ...words];
-    } else {
-      advice.push(
-        `the app may open ${files.own} files instead of ${files.parent}: the shell that puts the limit back would drop ${odd.map(([name]) => name).join(', ')}, and there is neither prlimit nor env`,
-      );
+    else {
+      const names = odd.map(([name]) => name).join(', ');
+      stays(`without prlimit or env the shell that puts it back would drop ${names}`);
     }
   }
   const [file = app.command, ...args] = words;
-  return { file, args, group, advice };
+  return { file, args, group, underTini, advice };
 }

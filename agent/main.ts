@@ -4,11 +4,13 @@ import { systemClock } from '../shared/clock.ts';
 import type { Log } from '../shared/log.ts';
 import { version } from '../shared/version.ts';
 import { type Invocation, parseArguments } from './arguments.ts';
+import { readOwnCgroup } from './cgroup.ts';
 import { type Config, readConfig } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
 import { type Identity, readIdentity } from './identity.ts';
 import { listenToSignals } from './listen-to-signals.ts';
 import { createLog } from './log.ts';
+import { isOrder, type Report } from './orders.ts';
 import type { Attachment } from './parent.ts';
 
 async function main(): Promise<number> {
@@ -89,7 +91,7 @@ async function wrap(
       return new GuardedAttachment({ log, clock, onGiveUp });
     }
     const { HaproxyAttachment } = await import('./haproxy-attachment.ts');
-    return new HaproxyAttachment(config, identity, { log, clock, onGiveUp });
+    return new HaproxyAttachment(config, identity, { log, clock, onGiveUp, cgroup: readOwnCgroup });
   };
   const parent = new Parent(config.stop, { log, clock, makeAttachment });
   listenToSignals((signal) => parent.receive(signal));
@@ -102,12 +104,16 @@ async function wrap(
 
 async function sidecar(config: Config, identity: Identity, guarded: boolean, log: Log): Promise<number> {
   const { Sidecar } = await import('./sidecar.ts');
-  const running = new Sidecar(config, identity, guarded, { log, clock: systemClock });
+  const tellParent = (report: Report) => void process.send?.(report, undefined, undefined, () => undefined);
+  const parent = guarded ? tellParent : undefined;
+  const running = new Sidecar(config, identity, parent, { log, clock: systemClock });
   listenToSignals((signal) => running.receive(signal));
   if (guarded) {
-    // The guard holds the other end of stdin for as long as it lives.
-    process.stdin.resume();
-    process.stdin.once('close', () => running.becomeAlone());
+    process.on('message', (message) => {
+      if (isOrder(message)) running.obey(message);
+    });
+    process.once('disconnect', () => running.becomeAlone());
+    if (!process.connected) running.becomeAlone();
   }
   return running.run();
 }

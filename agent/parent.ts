@@ -9,16 +9,17 @@ import { describeError, isBerthError } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import { type AppExit, AppProcess, type AppStart, exitCodeOf } from './app-process.ts';
 import { exitCodes } from './exit-codes.ts';
+import { guarded } from './guard.ts';
 import { meaningOf } from './signals.ts';
-import { planStop, type StopBudget } from './stop-budget.ts';
+import { type LeaveTimes, planStop } from './stop-budget.ts';
 import { isAtTerminal } from './surroundings.ts';
 
 /** The half that deals with HAProxy, as the parent sees it. */
 export interface Attachment {
   start(): void;
   note(event: string, reason: string): void;
-  /** Out of traffic, at most until the budget's times or until `skip` aborts. */
-  leave(reason: string, budget: StopBudget, skip: AbortSignal): Promise<void>;
+  /** Out of traffic, at most until these times or until `skip` aborts. */
+  leave(reason: string, times: LeaveTimes, skip: AbortSignal): Promise<void>;
   /** Every slot given back; bounded. */
   end(reason: string): Promise<void>;
 }
@@ -113,7 +114,7 @@ export class Parent {
     const budget = planStop(began, settings);
     log.info({ event: 'agent.stopping', reason }, `stopping: ${reason}`);
     const enough = AbortSignal.any([this.#skip.signal, this.#ended.signal]);
-    await this.#guard(attachment.leave(reason, budget, enough));
+    await guarded(attachment.leave(reason, budget, enough), log);
     if (this.#ended.signal.aborted) return;
     this.#signalled = true;
     const signal = this.#stopping ?? 'SIGTERM';
@@ -139,20 +140,11 @@ export class Parent {
     log.info({ event: 'app.exited', ...exit }, `the app ended: ${how}`);
     const began = clock.monotonic();
     this.#attachment?.note('app.exited', how);
-    if (this.#attachment !== undefined) await this.#guard(this.#attachment.end(`the app ended: ${how}`));
+    if (this.#attachment !== undefined) await guarded(this.#attachment.end(`the app ended: ${how}`), log);
     const code = exitCodeOf(exit);
     const final = this.#givenUp && code === 0 ? exitCodes.givenUp : code;
     const ms = Math.round(clock.monotonic() - began);
     log.info({ event: 'agent.stopped', code: final, ms }, `the slot is given back; exit code ${final}`);
     return final;
-  }
-
-  /** A fault of the other half must not keep the app from its signal, nor the agent from its exit code. */
-  async #guard(work: Promise<void>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      this.#hooks.log.error({ event: 'agent.faulted', error: describeError(error) }, 'a fault in the agent');
-    }
   }
 }

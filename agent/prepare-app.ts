@@ -1,4 +1,5 @@
 // How this app is to be started here.
+import { readFileSync } from 'node:fs';
 import type { AppStart } from './app-process.ts';
 import { appEnvironment, type Config } from './config.ts';
 import { findProgram } from './find-program.ts';
@@ -12,20 +13,35 @@ export function prepareApp(
 ): { start: AppStart; advice: string[] } {
   const env = appEnvironment(process.env);
   const here = readSurroundings();
-  const has = (program: string) => findProgram(program, env['PATH']).kind === 'found';
+  const has = (program: string) => {
+    const found = findProgram(program, env['PATH']);
+    return found.kind === 'found' && (program !== 'setpriv' || canSetDeathSignal(found.path));
+  };
   const about = adviseOn(here);
   const { environ } = settings;
   if (environ?.kind === 'lost') {
     about.push(
-      `the app does without ${environ.names.join(', ')}: the entrypoint's shell drops such names, and could not hand them on since the environment is above 64 KB or the image has no od: start the agent without a shell, as in an image that has none (docs/agent.md)`,
+      `the app does without ${environ.names.join(', ')}: the entrypoint's shell drops such names, and cannot hand on more than 64 KB, nor anything without od: start the agent as in an image without a shell`,
     );
   }
   // What cannot be started is started as it is, so that the error is about it and not about what is put before it.
-  if (!has(app.command)) {
-    const start = { ...app, file: app.command, env, group: false };
+  if (findProgram(app.command, env['PATH']).kind !== 'found') {
+    const start = { ...app, file: app.command, env, group: false, underTini: false };
     return { start, advice: about };
   }
   const wishes = { diesWithAgent: settings.onAgentExit === 'stop', group: settings.signalGroup };
   const { advice, ...launch } = planLaunch({ ...app, env }, wishes, here, has);
   return { start: { ...launch, command: app.command, env }, advice: [...about, ...advice] };
+}
+
+/**
+ * BusyBox's setpriv, and those before util-linux 2.33, do not know --pdeathsig, and would end with a usage error. One that
+ * does has the word in it: reading 50 KB is a tenth of what asking it costs an agent's start.
+ */
+function canSetDeathSignal(setpriv: string): boolean {
+  try {
+    return readFileSync(setpriv).includes('pdeathsig');
+  } catch {
+    return false; // it may be executed and not read
+  }
 }

@@ -119,6 +119,11 @@ export class Registration {
     return this.#settings.endpoint.name;
   }
 
+  /** Whether it knows what HAProxy has of this app. */
+  get looked(): boolean {
+    return this.#looked;
+  }
+
   /** Whether a coordinator looks after the slot too: then this looks rarely. */
   set attended(attended: boolean) {
     if (this.#attended && !attended) this.#wake.wake();

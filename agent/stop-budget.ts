@@ -5,10 +5,13 @@
 //
 // What a phase does not use is left to the next ones. The hook leaves the app at least half of its grace.
 
-export interface StopBudget {
-  /** Monotonic milliseconds. */
+/** Monotonic milliseconds. */
+export interface LeaveTimes {
   drainUntil: number;
   hookUntil: number;
+}
+
+export interface StopBudget extends LeaveTimes {
   /** When the app is killed, if its signal is sent at `now`. */
   killAt(now: number): number;
 }

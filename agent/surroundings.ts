@@ -1,6 +1,6 @@
 // Where the agent finds itself: what Linux tells of it under /proc, and what is wrong there, with the mend. Reading is
 // best effort: without /proc nothing is known and nothing is said.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export interface Surroundings {
   pid: number;
@@ -40,11 +40,20 @@ export function readSurroundings(): Surroundings {
   };
 }
 
+/** After the name in /proc/PID/stat, which may hold anything up to the last `)`: state, parent, group, session, terminal, foreground. */
+function fieldsOf(stat: string | undefined): string[] {
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+}
+
+export function childrenOf(pid: number): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.filter((each) => fieldsOf(read(`/proc/${each}/stat`))[1] === String(pid)).map(Number);
+}
+
 /** True when keys typed at the terminal reach this process: it is in the foreground group of its terminal. */
 export function isAtTerminal(stat: string | undefined = read('/proc/self/stat')): boolean {
-  // After the name, which may hold anything up to the last `)`: state, parent, group, session, terminal, foreground.
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields !== undefined && fields[4] !== '0' && fields[2] === fields[5];
+  const fields = fieldsOf(stat);
+  return fields.length > 5 && fields[4] !== '0' && fields[2] === fields[5];
 }
 
 const shells: ReadonlySet<string> = new Set(['sh', 'bash', 'ash', 'dash', 'busybox', 'zsh', 'ksh']);

@@ -183,6 +183,7 @@ export const sections = {
         'BERTH_COORDINATOR',
         types.coordinators,
         'WebSocket address of the coordinator, or several separated by commas (none: work alone)',
+        { fromFile: true, secret: true },
       ),
       token: optional('BERTH_TOKEN', types.token, 'Bearer token for the coordinator', {
         fromFile: true,

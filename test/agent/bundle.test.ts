@@ -73,7 +73,12 @@ for (const flags of [[], memoryFlags]) {
     };
     await using agent = await startProcess(node, [...flags, await agentBundle()], { env });
     await untilSlot(haproxy, app.port, 'ready');
-    await coordinator.heartbeat('with a number', ({ metrics }) => metrics?.['begun'] !== undefined);
+    const { metrics = {} } = await coordinator.heartbeat(
+      'with a number',
+      (beat) => beat.metrics?.['begun'] !== undefined,
+    );
+    // A sidecar's container is not the app's.
+    assert.deepEqual(Object.keys(metrics), ['begun']);
     assert.match(await runProcess(node, [await agentBundle(), 'health'], { env }), /^ready; /);
     agent.signal('SIGTERM');
     assert.equal((await agent.exited).code, 0, agent.output());

@@ -139,8 +139,8 @@ test('a secret comes from its variable or from the file that …_FILE names, and
     problemsOf({ BERTH_TOKEN_FILE: '/nowhere' }, file)[0] ?? '',
     /^BERTH_TOKEN_FILE is "\/nowhere", which cannot be read/,
   );
-  const [problem = ''] = problemsOf({ BERTH_TOKEN: 'hush hush' });
-  assert.doesNotMatch(problem, /hush/);
+  for (const env of [{ BERTH_TOKEN: 'hush hush' }, { BERTH_COORDINATOR: 'http://me:hush@lb' }])
+    assert.doesNotMatch(problemsOf(env).join(), /hush/);
 });
 
 test('TLS files are read, or given as text; a certificate needs its key', () => {
@@ -209,6 +209,8 @@ test('the app gets the environment without the secrets', () => {
   assert.deepEqual(Object.keys(secrets).toSorted(), [
     'BERTH_APP_ENVIRON',
     'BERTH_APP_ENVIRON_FILE',
+    'BERTH_COORDINATOR',
+    'BERTH_COORDINATOR_FILE',
     'BERTH_TOKEN',
     'BERTH_TOKEN_FILE',
     'HAPROXY_TLS_KEY',

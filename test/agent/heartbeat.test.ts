@@ -112,6 +112,21 @@ test('an agent without a coordinator, or with one that is away, does its work al
   assert.equal((await fetch(haproxy.url())).status, 200);
 });
 
+test('a password in the address of a coordinator gets the agent in, and is not in its log nor with the app', async () => {
+  await using coordinator = await startCoordinator();
+  const away = coordinator.url.replace(/:\d+/, ':1');
+  const urls = [away, coordinator.url].map((url) => url.replace('ws://', 'ws://me:hush@'));
+  const env = { BERTH_COORDINATOR: urls.join(), BERTH_LOG_LEVEL: 'debug' };
+  await using instance = await startInstance(haproxy, env);
+  const opened = await instance.event('session.opened');
+  assert.equal(opened['url'], coordinator.url);
+  assert.deepEqual(coordinator.authorization, [`Basic ${Buffer.from('me:hush').toString('base64')}`]);
+  await instance.waitForLine(/listening/);
+  const given = await (await fetch(`http://127.0.0.1:${instance.port}/env`)).text();
+  assert.ok(given.includes('BERTH_APP_PORT'));
+  for (const text of [given, instance.output()]) assert.doesNotMatch(text, /hush/);
+});
+
 test('with several coordinators it finds one that answers, and another one when that goes', async () => {
   await using first = await startCoordinator();
   await using second = await startCoordinator();

@@ -19,6 +19,11 @@ after(async () => {
 const setHealth = (port: number, status: number) =>
   fetch(`http://127.0.0.1:${port}/health/${status}`, { method: 'POST' });
 
+async function begun(port: number): Promise<number> {
+  const stats: { begun?: unknown } = Object(await (await fetch(`http://127.0.0.1:${port}/stats`)).json());
+  return Number(stats.begun);
+}
+
 function startSidecar(port: number, env: Readonly<Record<string, string>> = {}) {
   return startAgent([], {
     HAPROXY_SERVER: `${haproxy.address}:${haproxy.cliPort}`,
@@ -52,6 +57,28 @@ test('a sidecar waits for an app that comes later, and drains one that goes away
   assert.equal(sidecar.exit(), undefined);
 });
 
+test('a sidecar stays with an app that is unready for long, and leaves when its port is gone for long', async () => {
+  await using app = await startApp();
+  await using sidecar = await startSidecar(app.port, {
+    BERTH_READY: '/healthz',
+    BERTH_READY_INTERVAL: '50ms',
+    BERTH_SIDECAR_GONE: '200ms',
+  });
+  await untilSlot(haproxy, app.port, 'ready');
+  await setHealth(app.port, 503);
+  await untilSlot(haproxy, app.port, 'drain');
+  // Longer than five times what a port may be gone: that many probes more have been answered.
+  const probes = await begun(app.port);
+  await until(async () => (await begun(app.port)) > probes + 20, { what: 'it probes on' });
+  assert.equal(sidecar.exit(), undefined, sidecar.output());
+  await setHealth(app.port, 200);
+  await untilSlot(haproxy, app.port, 'ready');
+  await setHealth(app.port, 503);
+  await untilSlot(haproxy, app.port, 'drain');
+  await app.stop();
+  assert.equal((await sidecar.exited).code, 70);
+});
+
 test("a sidecar leaves when the app's port is gone for long, and that is no success", async () => {
   await using app = await startApp();
   const times = { BERTH_SIDECAR_GONE: '300ms', BERTH_READY_INTERVAL: '50ms' };
@@ -59,7 +86,10 @@ test("a sidecar leaves when the app's port is gone for long, and that is no succ
   await untilSlot(haproxy, app.port, 'ready');
   await app.stop();
   assert.equal((await sidecar.exited).code, 70);
-  assert.match((await sidecar.event('agent.stopping')).msg, /the app has not answered for 300ms/);
+  assert.match(
+    (await sidecar.event('agent.stopping')).msg,
+    /the app's port has taken no connection for 300ms/,
+  );
   assert.ok(!(await heldSlots(haproxy)).has(app.port));
 });
 

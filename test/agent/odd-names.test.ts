@@ -108,7 +108,7 @@ for (const [title, { programs, limit }] of Object.entries(helpers)) {
     assert.deepEqual(oddOf(seen(output)), odd);
     const given = /^LIMIT(\d+)$/m.exec(output)?.[1];
     if (limit === '777') assert.equal(given, limit);
-    else assert.match(output, /would drop .*discovery\.type.* neither prlimit nor env/);
+    else assert.match(output, /without prlimit or env .* would drop .*discovery\.type/);
   });
 }
 

@@ -6,7 +6,7 @@ import { systemClock } from '../../shared/clock.ts';
 
 const quiet = () => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
-const start = { command: 'sleep', file: 'sleep', args: ['60'], env: {}, group: false };
+const start = { command: 'sleep', file: 'sleep', args: ['60'], env: {}, group: false, underTini: false };
 
 function parentOf(attachment: Partial<Attachment>, onAttached: (parent: Parent) => void) {
   const whole: Attachment = {

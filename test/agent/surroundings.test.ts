@@ -24,6 +24,7 @@ test('under an init in a container the app is started as it is', () => {
     file: 'server',
     args: ['--port', '80'],
     group: false,
+    underTini: false,
     advice: [],
   });
 });
@@ -42,7 +43,10 @@ test('outside of a container the app dies with the agent, by setpriv or by tini'
   assert.deepEqual(words(all), ['setpriv', '--pdeathsig', 'TERM', '--', 'server', '--port', '80']);
   assert.deepEqual(words((program) => program === 'tini').slice(0, 5), ['tini', '-s', '-p', 'SIGTERM', '--']);
   assert.deepEqual(words((program) => program === 'tini', true).slice(0, 3), ['tini', '-s', '-g']);
-  assert.match(planLaunch(app, plain, outside, nothing).advice[0] ?? '', /needs setpriv or tini/);
+  assert.match(
+    planLaunch(app, plain, outside, nothing).advice[0] ?? '',
+    /needs the setpriv of util-linux, or tini/,
+  );
   assert.deepEqual(planLaunch(app, { ...plain, diesWithAgent: false }, outside, all).file, 'server');
 });
 
@@ -81,7 +85,7 @@ test('variables that a shell would drop go around it', () => {
   // env would take such a command for a variable.
   for (const without of [plan('server', 'sh'), plan('a=b', 'sh', 'env')]) {
     assert.deepEqual(without.args, ['--port', '80']);
-    assert.match(without.advice[0] ?? '', /the shell that puts the limit back would drop a\.b/);
+    assert.match(without.advice[0] ?? '', /the shell that puts it back would drop a\.b/);
   }
 });
 

@@ -23,6 +23,11 @@ describe('in order', () => {
     const at = `${await instance.address()}:8080`;
     return (await readRows(stage.haproxy)).slots.find((slot) => slot.at === at);
   };
+  const metricsOf = async (agent: string) => {
+    type Numbers = Record<string, { value: number }>;
+    const path = `/api/v1/agents/${agent}`;
+    return (await stage.coordinator.read<{ metrics?: Numbers }>(path)).metrics ?? {};
+  };
   const probes = {
     BERTH_READY: '/healthz',
     BERTH_READY_INTERVAL: '200ms',
@@ -45,8 +50,26 @@ describe('in order', () => {
   });
 
   it('readiness lost and regained: out of traffic and in again, in the same slot', async (t) => {
-    const moody = await stage.instance('moody', { env: probes });
+    const numbers = { BERTH_APP_METRICS: 'begun=/stats#begun', BERTH_APP_METRICS_INTERVAL: '200ms' };
+    const moody = await stage.instance('moody', {
+      env: { ...probes, ...numbers },
+      options: ['--cpus', '0.5', '--memory', '200m'],
+    });
     await stage.whole();
+    await until(
+      async () => {
+        const metrics = await metricsOf(moody.agent);
+        assert.ok((metrics['begun']?.value ?? 0) > 0);
+        assert.equal(metrics['container.cpu.limit']?.value, 0.5);
+        assert.equal(metrics['container.memory.limit']?.value, 200 * 1024 * 1024);
+        const { value: memory = 0 } = metrics['container.memory'] ?? {};
+        assert.ok(memory > 10_000_000 && memory < 200 * 1024 * 1024, `${memory} bytes`);
+        const { value: cores = -1 } = metrics['container.cpu'] ?? {};
+        assert.ok(cores >= 0, `${cores} cores`);
+        return true;
+      },
+      { what: "the coordinator has the app's number and those of its cgroup" },
+    );
     const slot = await slotOf(moody);
     const since = Date.now();
     await underLoad(t, stage, { mayFail: 0 }, async (load) => {
