@@ -72,6 +72,8 @@ function chooseModel(instances: readonly ServiceInstance[]): ServiceInstance | u
     .filter(({ serving, state }) => serving && state === 'running')
     .toSorted(
       (a, b) =>
-        Number(a.clone) - Number(b.clone) || b.createdAgeMs - a.createdAgeMs || (a.id < b.id ? -1 : 1),
+        Number(a.clone) - Number(b.clone) ||
+        (a.createdAt ?? 0) - (b.createdAt ?? 0) ||
+        (a.id < b.id ? -1 : 1),
     )[0];
 }

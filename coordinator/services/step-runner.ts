@@ -47,9 +47,13 @@ export class StepRunner {
     this.#reporter = new StepReporter(parts.log, parts.audit);
   }
 
-  /** Instances that a step is being carried out on, and which. */
+  /** Instances that a step is being carried out on, and which; those too that are being made. */
   busy(): ReadonlyMap<string, InstanceStepKind> {
-    return new Map([...this.#busy].map(([id, { kind }]) => [id, kind]));
+    const made = this.#parts.creations.coming().flatMap(({ id }) => id ?? []);
+    return new Map([
+      ...made.map((id): [string, InstanceStepKind] => [id, 'create']),
+      ...[...this.#busy].map(([id, { kind }]): [string, InstanceStepKind] => [id, kind]),
+    ]);
   }
 
   /** Why a stopped instance is not started again yet; undefined when it may be. */
@@ -90,7 +94,7 @@ export class StepRunner {
   see(instances: readonly ServiceInstance[]): void {
     const { clock, fleet } = this.#parts;
     for (const instance of instances) {
-      if (instance.serving && (instance.startAgeMs ?? 0) > settledMs) this.#starts.succeeded(instance.id);
+      if (instance.servingMs > settledMs) this.#starts.succeeded(instance.id);
       if (!this.#busy.has(instance.id)) this.#parts.creations.prove(instance, clock.monotonic());
     }
     const ids = new Set(instances.map(({ id }) => id));
