@@ -262,6 +262,10 @@ export class ActLoop {
       minAvailable: leastServing(rule.budget, wanted, state.wanted),
       busy,
       creating: this.#parts.creations.counts(service),
+      original:
+        state.spec === null || state.original === null
+          ? undefined
+          : { name: state.spec.name, ...state.original },
       creatable: () => this.#steps.creatable(state, now),
       startWait: ({ id }) => this.#steps.startWait(id, now),
       retryWait: (kind, id) => this.#steps.retryWait(kind, id, now),

@@ -17,6 +17,8 @@ export interface Coming {
   readonly service: string;
   readonly host: string;
   readonly spare: boolean;
+  /** The original is made again. */
+  readonly original: boolean;
   /** The firing of the alert that asked for a clone of one container. */
   readonly clonedFor: string | undefined;
   /** What it takes of its host's room. */
@@ -71,15 +73,31 @@ export class Creations {
     this.#unproven.delete(instance.id);
   }
 
-  forget(isGone: (container: string) => boolean): void {
-    for (const id of this.#unproven.keys()) if (isGone(id)) this.#unproven.delete(id);
+  /** It was taken away on purpose, and has nothing to prove any more. */
+  dismiss(container: string): void {
+    this.#unproven.delete(container);
   }
 
-  counts(service: string): { active: number; spare: number; clonesFor: readonly string[] } {
+  /** What vanishes before it has served tells as much as what ends: another one is not made in the same moment. */
+  forget(isGone: (container: string) => boolean, now: number): void {
+    for (const [id, { service, host }] of this.#unproven) {
+      if (!isGone(id)) continue;
+      this.#waits.failed(keyOf(service, host), 'it was gone before it served', now);
+      this.#unproven.delete(id);
+    }
+  }
+
+  counts(service: string): {
+    active: number;
+    spare: number;
+    original: boolean;
+    clonesFor: readonly string[];
+  } {
     const coming = [...this.#coming].filter((each) => each.service === service);
     const spare = coming.filter((each) => each.spare).length;
     const clonesFor = coming.flatMap(({ clonedFor }) => clonedFor ?? []);
-    return { active: coming.length - spare, spare, clonesFor };
+    const original = coming.some((each) => each.original);
+    return { active: coming.length - spare, spare, original, clonesFor };
   }
 
   /** All that are being made. */

@@ -107,6 +107,7 @@ export function joinInstances(sightings: Sightings): Joined {
         protected: instance.protect,
         madeSpare: sightings.spares.has(instance.id),
         clone: instance.settings.clone === true,
+        remade: instance.settings.remade === true,
         clonedFor: instance.settings.clonedFor,
         byOperator: sightings.byOperator.has(instance.id),
       });

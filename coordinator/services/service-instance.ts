@@ -43,6 +43,8 @@ export interface ServiceInstance {
   madeSpare: boolean;
   /** Made by Berth: removed when it is stopped. Others are stopped and kept. */
   clone: boolean;
+  /** Made by people, deleted, and made again by Berth: it counts as theirs. */
+  remade?: boolean;
   /** The firing of an alert that it was cloned for. */
   clonedFor?: string | undefined;
   /** An operator has drained or stopped it through Berth; it is left alone. */
@@ -68,7 +70,8 @@ export const isStopped = (instance: ServiceInstance): boolean =>
   instance.state === 'exited' || instance.state === 'created';
 
 /** One whose coordinator died while it made it: it may lack some of its networks. */
-export const isHalfMade = ({ clone, state }: ServiceInstance): boolean => clone && state === 'created';
+export const isHalfMade = ({ clone, remade = false, state }: ServiceInstance): boolean =>
+  (clone || remade) && state === 'created';
 
 /** A container that was just created is about to be started by the one who created it; what we make is busy till then. */
 const createdGraceMs = { byUs: 3000, byOthers: 10_000 };

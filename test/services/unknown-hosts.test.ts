@@ -223,7 +223,7 @@ describe('making instances on several hosts', () => {
   const hosts = [known('near'), known('far')];
   const need = { memoryBytes: undefined, cpuMilli: undefined };
   const on = (host: string, begunAt = 0) => ({
-    ...{ service: 'web', host, spare: false, clonedFor: undefined },
+    ...{ service: 'web', host, spare: false, original: false, clonedFor: undefined },
     ...{ need, begunAt },
   });
 
@@ -254,5 +254,15 @@ describe('making instances on several hosts', () => {
     creations.made(on('far'), 'c2');
     creations.prove(instance('c2', 'far'), 600);
     assert.equal(creations.waiting('web', hosts, 600).size, 0);
+  });
+  test('one that vanishes before it has served does so too, unless it was taken away on purpose', () => {
+    const creations = new Creations();
+    creations.made(on('far'), 'c1');
+    creations.dismiss('c1');
+    creations.forget(() => true, 0);
+    assert.equal(creations.waiting('web', hosts, 1).size, 0);
+    creations.made(on('far'), 'c2');
+    creations.forget(() => true, 0);
+    assert.match(creations.waiting('web', hosts, 500).get('far') ?? '', /it was gone before it served/);
   });
 });
