@@ -126,6 +126,8 @@ export class InstanceExecutor {
       .catch(unless((error) => isNotModified(error) || isGoneAlready(error)));
     this.#parts.boundary('stop.between');
     this.#parked(instance, false);
+    // Whoever starts it again wants it in traffic.
+    if (instance.agent !== undefined) this.#parts.agents.drain(instance.agent, false, 'it was stopped');
     if (step.remove) await client.remove(instance.id, {}, signal).catch(unless(isGoneAlready));
   }
 
