@@ -5,10 +5,15 @@
 // No two are made, also when the coordinator dies in between: the engine gives the name once. One that was not finished
 // is deleted first (plan-spares.ts), and made again then.
 import type { ServiceInstance } from './service-instance.ts';
+import type { ServiceState } from './service-state.ts';
 
 export interface Original {
   name: string;
   host: string;
+}
+
+export function originalOf({ spec, original }: ServiceState): Original | undefined {
+  return spec === null || original === null ? undefined : { name: spec.name, ...original };
 }
 
 /** `make`: it is to be made; `wait`, with why: it will be, and no clone is made in its place meanwhile. */
