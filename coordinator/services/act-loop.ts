@@ -23,7 +23,7 @@ import type { LabelWish } from './label-wishes.ts';
 import type { Placement } from './placement.ts';
 import { isLeaving, planInstances } from './plan-instances.ts';
 import { originalOf } from './plan-original.ts';
-import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
+import { isActive, isSpare, type ServiceInstance, unhealthyAfterMs } from './service-instance.ts';
 import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
 import type { Services } from './services.ts';
 import { readSlotSessions, type SlotSessions } from './slot-sessions.ts';
@@ -52,7 +52,6 @@ const leastGapMs = 20;
 const idleMs = 1000;
 /** While something drains, its sessions are looked at this often. */
 const drainingMs = 100;
-const unhealthyAfterMs = 30_000;
 
 export class ActLoop {
   readonly #parts: ActLoopParts;

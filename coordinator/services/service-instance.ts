@@ -86,6 +86,9 @@ export function isLeft(instance: ServiceInstance): boolean {
 export const isSickSpare = (instance: ServiceInstance): boolean =>
   isSpare(instance) && instance.state === 'running' && instance.health === 'unhealthy';
 
+/** The grace that an instance has to serve, after its start and whenever it stops serving. */
+export const unhealthyAfterMs = 30_000;
+
 /** Runs or is restarted by Docker, should serve, and has not for longer than `graceMs`. */
 export function isUnhealthy(instance: ServiceInstance, graceMs: number): boolean {
   if (!isActive(instance) || instance.state === 'paused') return false;

@@ -255,6 +255,19 @@ describe('making instances on several hosts', () => {
     creations.prove(instance('c2', 'far'), 600);
     assert.equal(creations.waiting('web', hosts, 600).size, 0);
   });
+  test('one that does not come to serve does so too, also while Docker starts it again and again', () => {
+    const creations = new Creations();
+    const loops = (id: string, notServingMs: number) =>
+      instance(id, 'far', { state: 'restarting', serving: false, notServingMs });
+    for (const id of ['c1', 'c2']) creations.made(on('far'), id);
+    for (const id of ['c1', 'c2']) creations.prove(loops(id, 29_000), 29_000);
+    assert.equal(creations.waiting('web', hosts, 29_000).size, 0);
+    for (const id of ['c1', 'c2']) creations.prove(loops(id, 31_000), 31_000);
+    creations.made(on('far', 40_000), 'c3');
+    creations.prove(loops('c3', 31_000), 71_000);
+    const why = creations.waiting('web', hosts, 71_001).get('far') ?? '';
+    assert.match(why, /c3 has not served since it was made.*in 2 s/, 'those made at once count once');
+  });
   test('one that vanishes before it has served does so too, unless it was taken away on purpose', () => {
     const creations = new Creations();
     creations.made(on('far'), 'c1');
