@@ -27,6 +27,7 @@ export const labels = {
   parked: 'berth.parked',
   clonedFor: 'berth.cloned-for',
   image: 'berth.image',
+  remade: 'berth.remade',
 } as const;
 
 /** The older names of each setting, in the order in which they count. */
@@ -78,6 +79,8 @@ export interface LabelSettings {
   readonly clone?: boolean;
   /** Made for the warm pool. */
   readonly parked?: boolean;
+  /** One that people made, was deleted, and was made again by Berth: theirs all the same. */
+  readonly remade?: boolean;
   /** Which firing of an alert asked for this very clone. */
   readonly clonedFor?: string;
   /** The image reference of an instance that was made by image id, since the reference had moved on. */
@@ -170,6 +173,7 @@ const parsers: { readonly [Key in keyof LabelSettings]-?: Parse<NonNullable<Labe
   protect: flag,
   naming: dockerName,
   clone: flag,
+  remade: flag,
   parked: flag,
   clonedFor: name,
   image: reference,

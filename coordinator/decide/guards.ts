@@ -67,12 +67,16 @@ function withinCapacity(count: number, { n, observed, observations }: GuardInput
   return Math.min(count, Math.max(n, observed + capacity.fits));
 }
 
-/** Ready instances that remain must not be fewer than the budget wants, with those promised to rollouts and restarts taken off. */
+/**
+ * Ready instances that remain must not be fewer than the budget wants, with those promised to rollouts and restarts taken off. While
+ * instances of an earlier step down are still there, they are part of the size: it is not lowered twice on their account.
+ */
 function withinBudget(count: number, { policy, n, observed, ready, observations }: GuardInput): number {
   if (policy.budget === null || count >= n) return count;
-  const readyToSpare = ready - (observations.reservedDisruptions ?? 0) - leastAvailable(policy.budget, n);
+  const size = Math.max(n, observed);
+  const readyToSpare = ready - (observations.reservedDisruptions ?? 0) - leastAvailable(policy.budget, size);
   const removable = Math.max(0, observed - ready) + Math.max(0, readyToSpare);
-  return Math.min(n, Math.max(count, n - removable));
+  return Math.min(n, Math.max(count, size - removable));
 }
 
 export function leastAvailable(budget: NonNullable<Policy['budget']>, n: number): number {

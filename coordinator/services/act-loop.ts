@@ -10,7 +10,7 @@ import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import type { Log } from '../../shared/log.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
-import type { Policy } from '../decide/policy.ts';
+import type { ActRules } from './act-rules.ts';
 import type { Creation, Creations } from './creations.ts';
 import { leastServing } from './disruption-budget.ts';
 import type { Fleet } from './fleet.ts';
@@ -20,33 +20,16 @@ import type { InstanceStep } from './instance-step.ts';
 import { emptyMemory, type InstanceMemory, type Joined, joinInstances } from './join-instances.ts';
 import { KeepOut } from './keep-out.ts';
 import { applyLabelWish, type LabelWish, labelEntry } from './label-wishes.ts';
-import type { NodeWishes } from './node-wishes.ts';
 import type { Placement } from './placement.ts';
 import { isLeaving, planInstances } from './plan-instances.ts';
-import { isActive, isSpare, type ServiceInstance } from './service-instance.ts';
+import { originalOf } from './plan-original.ts';
+import { isActive, isSpare, type ServiceInstance, unhealthyAfterMs } from './service-instance.ts';
 import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
 import type { Services } from './services.ts';
 import { readSlotSessions, type SlotSessions } from './slot-sessions.ts';
 import { StepRunner } from './step-runner.ts';
 import { activeByHost, unknownPart, whyUnknown } from './unknown-hosts.ts';
 import { WaitingList } from './waiting-list.ts';
-
-/** What a policy or a label says of how a service is to be acted on. */
-export interface ActRules {
-  /** Who goes first when hosts are full: the larger one. */
-  priority: number;
-  /** Instances kept paused beside the active ones. */
-  warm: number;
-  /** The policy's; null: none. */
-  budget: Policy['budget'];
-  drainDeadlineMs: number;
-  orderVictims(instances: readonly ServiceInstance[]): readonly ServiceInstance[];
-  nodes: NodeWishes;
-  /** What the names of new instances are to begin with, as an alert says. */
-  naming?: string | undefined;
-  /** An alert that asks to look after the service. */
-  availabilityAlert?: string | undefined;
-}
 
 export interface ActLoopParts {
   services: Services;
@@ -69,7 +52,6 @@ const leastGapMs = 20;
 const idleMs = 1000;
 /** While something drains, its sessions are looked at this often. */
 const drainingMs = 100;
-const unhealthyAfterMs = 30_000;
 
 export class ActLoop {
   readonly #parts: ActLoopParts;
@@ -255,6 +237,7 @@ export class ActLoop {
       minAvailable: leastServing(rule.budget, wanted, state.wanted),
       busy,
       creating: this.#parts.creations.counts(service),
+      original: originalOf(state),
       creatable: () => this.#steps.creatable(state, now),
       startWait: ({ id }) => this.#steps.startWait(id, now),
       retryWait: (kind, id) => this.#steps.retryWait(kind, id, now),

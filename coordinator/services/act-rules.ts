@@ -3,11 +3,27 @@ import type { LabelSettings } from '../../shared/labels.ts';
 import type { InstanceObservation } from '../decide/observation.ts';
 import type { Policy } from '../decide/policy.ts';
 import { chooseVictims } from '../decide/victims.ts';
-import type { ActRules } from './act-loop.ts';
-import { unwantedBy } from './node-wishes.ts';
+import { type NodeWishes, unwantedBy } from './node-wishes.ts';
 import type { ServiceInstance } from './service-instance.ts';
 
 const drainDeadlineMs = 60_000;
+
+/** What a policy or a label says of how a service is to be acted on. */
+export interface ActRules {
+  /** Who goes first when hosts are full: the larger one. */
+  priority: number;
+  /** Instances kept paused beside the active ones. */
+  warm: number;
+  /** The policy's; null: none. */
+  budget: Policy['budget'];
+  drainDeadlineMs: number;
+  orderVictims(instances: readonly ServiceInstance[]): readonly ServiceInstance[];
+  nodes: NodeWishes;
+  /** What the names of new instances are to begin with, as an alert says. */
+  naming?: string | undefined;
+  /** An alert that asks to look after the service. */
+  availabilityAlert?: string | undefined;
+}
 
 export interface RuleSources {
   policy: Policy | undefined;

@@ -2,12 +2,12 @@
 // has a full disk is left alone for a while, by a back-off for each service and host, and the others are used.
 //
 //   begin ──► failed ──► back-off of that host
-//        └──► made ──► (it serves) ──► succeeded     what ends before it has served would be made again without end:
-//                 └──► (it ended first) ──► back-off   it counts as a failure
+//        └──► made ──► (it serves) ──► succeeded     what ends before it has served, vanishes, or does not come to
+//                 └──► (it did not) ──► back-off       serve would be made again without end: it counts as a failure
 import type { Amounts } from '../decide/capacity.ts';
 import type { HostObservation } from '../targets/docker/observation.ts';
 import { RetryBook } from './retry-book.ts';
-import { isSpare, type ServiceInstance } from './service-instance.ts';
+import { isSpare, isUnhealthy, type ServiceInstance, unhealthyAfterMs } from './service-instance.ts';
 
 /** The two ways in which a creation has ended since a decision last asked. */
 export type Creation = 'failed' | 'succeeded';
@@ -17,6 +17,8 @@ export interface Coming {
   readonly service: string;
   readonly host: string;
   readonly spare: boolean;
+  /** The original is made again. */
+  readonly original: boolean;
   /** The firing of the alert that asked for a clone of one container. */
   readonly clonedFor: string | undefined;
   /** What it takes of its host's room. */
@@ -32,7 +34,7 @@ export class Creations {
   readonly #coming = new Set<Coming>();
   readonly #ended = new Map<string, Creation>();
   /** Containers that were made and have not proved to work yet. */
-  readonly #unproven = new Map<string, Pick<Coming, 'service' | 'host'>>();
+  readonly #unproven = new Map<string, Pick<Coming, 'service' | 'host' | 'begunAt'>>();
 
   begin(coming: Coming): void {
     this.#coming.add(coming);
@@ -43,8 +45,8 @@ export class Creations {
     this.#coming.delete(coming);
   }
 
-  made({ service, host }: Coming, container: string): void {
-    this.#unproven.set(container, { service, host });
+  made({ service, host, begunAt }: Coming, container: string): void {
+    this.#unproven.set(container, { service, host, begunAt });
     this.#ended.set(service, 'succeeded');
   }
 
@@ -66,20 +68,38 @@ export class Creations {
     const key = keyOf(made.service, made.host);
     if (instance.serving || (isSpare(instance) && instance.registered)) this.#waits.succeeded(key);
     else if (instance.state === 'exited' || instance.state === 'dead')
-      this.#waits.failed(key, `${instance.name} ended before it served`, now);
+      this.#waits.failed(key, `${instance.name} ended before it served`, now, made.begunAt);
+    else if (isUnhealthy(instance, unhealthyAfterMs))
+      this.#waits.failed(key, `${instance.name} has not served since it was made`, now, made.begunAt);
     else return;
     this.#unproven.delete(instance.id);
   }
 
-  forget(isGone: (container: string) => boolean): void {
-    for (const id of this.#unproven.keys()) if (isGone(id)) this.#unproven.delete(id);
+  /** It was taken away on purpose, and has nothing to prove any more. */
+  dismiss(container: string): void {
+    this.#unproven.delete(container);
   }
 
-  counts(service: string): { active: number; spare: number; clonesFor: readonly string[] } {
+  /** What vanishes before it has served tells as much as what ends: another one is not made in the same moment. */
+  forget(isGone: (container: string) => boolean, now: number): void {
+    for (const [id, { service, host, begunAt }] of this.#unproven) {
+      if (!isGone(id)) continue;
+      this.#waits.failed(keyOf(service, host), 'it was gone before it served', now, begunAt);
+      this.#unproven.delete(id);
+    }
+  }
+
+  counts(service: string): {
+    active: number;
+    spare: number;
+    original: boolean;
+    clonesFor: readonly string[];
+  } {
     const coming = [...this.#coming].filter((each) => each.service === service);
     const spare = coming.filter((each) => each.spare).length;
     const clonesFor = coming.flatMap(({ clonedFor }) => clonedFor ?? []);
-    return { active: coming.length - spare, spare, clonesFor };
+    const original = coming.some((each) => each.original);
+    return { active: coming.length - spare, spare, original, clonesFor };
   }
 
   /** All that are being made. */

@@ -12,8 +12,7 @@ import { isActive, type ServiceInstance } from './service-instance.ts';
  */
 export function leastServing(budget: Policy['budget'], wanted: number, decided: number | null): number {
   if (budget === null) return Math.min(1, wanted);
-  const size = Math.max(wanted, decided ?? 0);
-  return Math.min(size, Math.max(0, leastAvailable(budget, size)));
+  return Math.max(0, leastAvailable(budget, Math.max(wanted, decided ?? 0)));
 }
 
 /** Why a container must stay in traffic now, although an operator wants it out; undefined when it may leave. */

@@ -132,6 +132,8 @@ export class FleetAgents {
       JSON.stringify(
         list.map(({ id, connected, phase, registrations }) => [id, connected, phase, registrations]),
       );
+    // What it was told ends with it: somebody who starts it again wants it in traffic.
+    for (const { id } of left) this.#ordered.delete(id);
     const changed = text(next) !== text(this.#unattended);
     this.#unattended = next;
     this.#standIns = new Set(next.map(({ id }) => id));

@@ -1,17 +1,16 @@
 // Carries out one instance step.
 import type { Clock } from '../../shared/clock.ts';
 import { BerthError } from '../../shared/errors.ts';
-import { labels } from '../../shared/labels.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
 import type { DockerClient } from '../targets/docker/client.ts';
-import { createFromSpec } from '../targets/docker/create-from-spec.ts';
-import { isNotFound, isNotModified } from '../targets/docker/docker-error.ts';
+import { isGoneAlready, isNotModified } from '../targets/docker/docker-error.ts';
 import { type ContainerSpec, readSpec } from '../targets/docker/spec.ts';
 import type { Coming } from './creations.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetAgents } from './fleet-agents.ts';
 import type { InstanceStep, StepModel } from './instance-step.ts';
+import { makeInstance } from './make-instance.ts';
 import type { ServiceInstance } from './service-instance.ts';
 import type { ServiceState } from './service-state.ts';
 import type { Services } from './services.ts';
@@ -105,7 +104,7 @@ export class InstanceExecutor {
         await this.#stop(client, instance, step, signal);
         break;
       case 'remove':
-        await client.remove(instance.id, {}, signal).catch(unless(isNotFound));
+        await client.remove(instance.id, {}, signal).catch(unless(isGoneAlready));
         break;
       default:
         step satisfies never;
@@ -124,10 +123,12 @@ export class InstanceExecutor {
     const grace = this.#parts.fleet.instance(instance.id)?.stopSeconds ?? 10;
     await client
       .stop(instance.id, grace, signal)
-      .catch(unless((error) => isNotModified(error) || isNotFound(error)));
+      .catch(unless((error) => isNotModified(error) || isGoneAlready(error)));
     this.#parts.boundary('stop.between');
     this.#parked(instance, false);
-    if (step.remove) await client.remove(instance.id, {}, signal).catch(unless(isNotFound));
+    // Whoever starts it again wants it in traffic.
+    if (instance.agent !== undefined) this.#parts.agents.drain(instance.agent, false, 'it was stopped');
+    if (step.remove) await client.remove(instance.id, {}, signal).catch(unless(isGoneAlready));
   }
 
   async #create(
@@ -145,30 +146,24 @@ export class InstanceExecutor {
       });
     if (coming === undefined)
       throw new BerthError('docker.unavailable', 'no Docker host answers and has room for it');
-    const { host } = coming;
-    const client = this.#client(host);
-    const made = await createFromSpec(client, like, {
+    const client = this.#client(coming.host);
+    const made = await makeInstance(client, like, {
       service,
-      as: 'clone',
+      original: coming.original,
       isWarm: step.spare,
       convention: naming,
-      overrides: {
-        labels: { [labels.clone]: 'true', ...(model && { [labels.clonedFor]: model.firing }) },
+      clonedFor: model?.firing,
+      created: (id) => {
+        coming.id = id;
+      },
+      made: (id) => {
+        boundary('create.between');
+        if (step.spare) services.setSpare(service, id, true);
       },
       log,
       signal,
     });
-    coming.id = made.id;
-    boundary('create.between');
-    if (step.spare) services.setSpare(service, made.id, true);
-    try {
-      await client.start(made.id, signal);
-    } catch (error) {
-      // One that does not start would only be in the way of the next try.
-      await client.remove(made.id, { force: true }, signal).catch(unless(isNotFound));
-      throw error;
-    }
-    return { container: made.id, name: made.name, host };
+    return { container: made.id, name: made.name, host: coming.host };
   }
 
   /** What the very container that is to be cloned is like now. */

@@ -28,10 +28,12 @@ export type InstanceStep =
   | (OnInstance & { kind: 'start' })
   /**
    * A new instance, from the spec of `model` as it is then, else from the stored spec. A spare one comes up out of traffic.
+   * `original`: the container that the spec was read from was deleted, and it is this very one that is made again.
    */
   | (StepBase & {
       kind: 'create';
       spare: boolean;
+      original?: true;
       model?: StepModel | undefined;
       naming?: string | undefined;
     })

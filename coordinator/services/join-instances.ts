@@ -9,11 +9,23 @@ import type { ServiceInstance } from './service-instance.ts';
 
 /** Monotonic times, by container id. */
 export interface InstanceMemory {
+  /** First seen: no other clock has a say in how long ago that was. */
+  seenSince: ReadonlyMap<string, number>;
+  servingSince: ReadonlyMap<string, number>;
   notServingSince: ReadonlyMap<string, number>;
   drainingSince: ReadonlyMap<string, number>;
 }
 
-export const emptyMemory: InstanceMemory = { notServingSince: new Map(), drainingSince: new Map() };
+export const emptyMemory: InstanceMemory = {
+  seenSince: new Map(),
+  servingSince: new Map(),
+  notServingSince: new Map(),
+  drainingSince: new Map(),
+};
+
+/** Should serve, or is being deleted. Docker's restarts count too: what flaps between two states does not begin anew. */
+const isCounted = (state: Instance['state']) =>
+  state === 'running' || state === 'restarting' || state === 'removing';
 
 export interface Sightings {
   hosts: readonly HostObservation[];
@@ -47,17 +59,27 @@ export function joinInstances(sightings: Sightings): Joined {
   const records = new Map(agents.map((record) => [record.id, record]));
   const serving = servingAddresses(haproxys);
   const byService = new Map<string, ServiceInstance[]>();
+  const seenSince = new Map<string, number>();
+  const servingSince = new Map<string, number>();
   const notServingSince = new Map<string, number>();
   const drainingSince = new Map<string, number>();
-  for (const { instances } of hosts) {
+  for (const { instances, clockAheadMs = 0 } of hosts) {
+    // By our clock.
+    const age = (at: number) => Math.max(0, sightings.wall - (at - clockAheadMs));
     for (const instance of instances) {
+      // Also one that is no instance of a service yet.
+      seenSince.set(instance.id, memory.seenSince.get(instance.id) ?? now);
       const agentId = sightings.agentOf(instance);
       const record = agentId === undefined ? undefined : records.get(agentId);
       const service = instance.service ?? record?.service;
       if (service === undefined) continue;
       // The last one stays in traffic although its probe fails; that is no reason to take it for well.
-      const serves = record?.phase !== 'unready' && isServing(record, serving, haproxys.length);
-      if (instance.state === 'running' && !serves)
+      const serves =
+        record?.phase !== 'unready' &&
+        instance.state === 'running' &&
+        isServing(record, serving, haproxys.length);
+      if (serves) servingSince.set(instance.id, memory.servingSince.get(instance.id) ?? now);
+      else if (isCounted(instance.state))
         notServingSince.set(instance.id, memory.notServingSince.get(instance.id) ?? now);
       if (record?.phase === 'draining')
         drainingSince.set(instance.id, memory.drainingSince.get(instance.id) ?? now);
@@ -71,26 +93,27 @@ export function joinInstances(sightings: Sightings): Joined {
         health: instance.health,
         agent: agentId,
         phase: record?.phase,
-        serving: serves && instance.state === 'running',
+        serving: serves,
         registered: record?.registrations.every(({ state }) => state !== 'none') ?? false,
         sessions: sessionsOf(record, sightings.sessions),
-        createdAt: instance.createdAt,
-        createdAgeMs: Math.max(0, sightings.wall - instance.createdAt),
+        createdAt: instance.createdAt - clockAheadMs,
+        seenAgeMs: since(seenSince, instance.id, now) ?? 0,
+        servingMs: since(servingSince, instance.id, now) ?? 0,
         // A child that was killed shows too, however the container ended later.
         outOfMemory: instance.oomKilled && instance.exitCode === killedExitCode,
-        startAgeMs:
-          instance.startedAt === undefined ? null : Math.max(0, sightings.wall - instance.startedAt),
+        startAgeMs: instance.startedAt === undefined ? null : age(instance.startedAt),
         notServingMs: since(notServingSince, instance.id, now) ?? 0,
         drainAgeMs: since(drainingSince, instance.id, now) ?? null,
         protected: instance.protect,
         madeSpare: sightings.spares.has(instance.id),
         clone: instance.settings.clone === true,
+        remade: instance.settings.remade === true,
         clonedFor: instance.settings.clonedFor,
         byOperator: sightings.byOperator.has(instance.id),
       });
     }
   }
-  return { byService, memory: { notServingSince, drainingSince } };
+  return { byService, memory: { seenSince, servingSince, notServingSince, drainingSince } };
 }
 
 function since(times: ReadonlyMap<string, number>, id: string, now: number): number | undefined {

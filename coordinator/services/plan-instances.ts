@@ -14,6 +14,7 @@
 import type { InstanceStep, InstanceStepKind } from './instance-step.ts';
 import { causeOf, type NodeWishes } from './node-wishes.ts';
 import type { Creatable } from './plan-creations.ts';
+import type { Original } from './plan-original.ts';
 import { neverFailed, type RetryWait, withoutWaiting } from './plan-retries.ts';
 import { planSpares, planStopped } from './plan-spares.ts';
 import { planUp } from './plan-up.ts';
@@ -39,7 +40,9 @@ export interface ServicePlanning {
   /** Instances that a step is being carried out on, and which; they are left alone. */
   busy: ReadonlyMap<string, InstanceStepKind>;
   /** Instances that are being created. */
-  creating: { active: number; spare: number; clonesFor?: readonly string[] };
+  creating: { active: number; spare: number; original?: boolean; clonesFor?: readonly string[] };
+  /** What the stored spec was read from, where people made it. */
+  original?: Original | undefined;
   /**
    * How many clones can be made now, and why no more (no spec, back-off after a failure, no capacity). Asked only when
    * one is to be made.

@@ -79,8 +79,8 @@ export function planStopped(
 ): InstanceStep[] {
   const enough = instances.filter(isActive).length >= wanted;
   return instances
-    .filter((instance) => isLeft(instance) && instance.clone && !planning.busy.has(instance.id))
-    .filter((instance) => enough || isHalfMade(instance))
+    .filter((instance) => isLeft(instance) && !planning.busy.has(instance.id))
+    .filter((instance) => (instance.clone && enough) || isHalfMade(instance))
     .map((instance) => ({
       kind: 'remove',
       id: instance.id,

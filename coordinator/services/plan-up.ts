@@ -3,6 +3,7 @@ import type { InstanceStep } from './instance-step.ts';
 import { missingClones, noNodeWishes, unwantedBy } from './node-wishes.ts';
 import { type Create, planCreations } from './plan-creations.ts';
 import type { ServicePlanning } from './plan-instances.ts';
+import { planOriginal } from './plan-original.ts';
 import { holdBack, neverFailed } from './plan-retries.ts';
 import {
   describeIllness,
@@ -75,9 +76,19 @@ export function planUp(
     const why = `a clone of ${model.name} is asked for`;
     return { kind: 'create', spare: false, reason: why, alert, model: { ...model, firing }, ...as };
   });
+  const again = planOriginal(planning.original, planning.instances, {
+    isComing: creating.original === true,
+    unknownHosts: planning.unknown.hosts,
+  });
+  const plain = toCreate - clones.length;
+  if (again.kind === 'wait' && plain > 0)
+    reused.push({ kind: 'hold', reason: `1 more wanted, but ${again.why}` });
   const further = Array.from(
-    { length: toCreate - clones.length },
-    (): Create => ({ kind: 'create', spare: false, reason, ...by, ...named }),
+    { length: again.kind === 'wait' ? Math.max(0, plain - 1) : plain },
+    (_, index): Create =>
+      again.kind === 'make' && index === 0
+        ? { kind: 'create', spare: false, reason: `it was deleted; ${reason}`, ...by, original: true }
+        : { kind: 'create', spare: false, reason, ...by, ...named },
   );
   return [...reused, ...planCreations([...alike, ...further], creatable, 'more wanted')];
 }

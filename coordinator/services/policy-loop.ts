@@ -230,7 +230,8 @@ function wantedSize(
 ): number {
   const active = instances.filter(isActive);
   if (wanted === null) return active.length;
-  return wanted + active.filter(({ clone, id }) => !clone && known?.has(id) === false).length;
+  const isByHand = ({ clone, remade = false }: ServiceInstance) => !clone && !remade;
+  return wanted + active.filter((each) => isByHand(each) && known?.has(each.id) === false).length;
 }
 
 /**

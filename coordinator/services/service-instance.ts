@@ -20,14 +20,20 @@ export interface ServiceInstance {
   registered: boolean;
   /** Sessions and queued requests in all HAProxys; null when they could not be read. */
   sessions: number | null;
-  createdAgeMs: number;
-  /** Wall milliseconds, by the clock of its Docker host. */
+  /** Milliseconds since this coordinator first saw it. */
+  seenAgeMs: number;
+  /** Wall milliseconds, by our clock. */
   createdAt?: number;
   /** It has ended since the kernel killed it for memory. */
   outOfMemory: boolean;
   /** Milliseconds since it was started; null when it never was. */
   startAgeMs: number | null;
-  /** Milliseconds for which it has not been serving although it runs; 0 while it serves. */
+  /** Milliseconds for which it has been serving without a break; 0 while it does not. */
+  servingMs: number;
+  /**
+   * Milliseconds for which it has not been serving although it runs, or Docker starts it again and again; 0 while it
+   * serves.
+   */
   notServingMs: number;
   /** Milliseconds since it was told to drain; null when it was not. */
   drainAgeMs: number | null;
@@ -37,6 +43,8 @@ export interface ServiceInstance {
   madeSpare: boolean;
   /** Made by Berth: removed when it is stopped. Others are stopped and kept. */
   clone: boolean;
+  /** Made by people, deleted, and made again by Berth: it counts as theirs. */
+  remade?: boolean;
   /** The firing of an alert that it was cloned for. */
   clonedFor?: string | undefined;
   /** An operator has drained or stopped it through Berth; it is left alone. */
@@ -61,25 +69,29 @@ export const isActive = (instance: ServiceInstance): boolean =>
 export const isStopped = (instance: ServiceInstance): boolean =>
   instance.state === 'exited' || instance.state === 'created';
 
-/** A container that was just created is about to be started by the one who created it. */
-const createdGraceMs = 10_000;
+/** One whose coordinator died while it made it: it may lack some of its networks. */
+export const isHalfMade = ({ clone, remade = false, state }: ServiceInstance): boolean =>
+  (clone || remade) && state === 'created';
 
-/** A clone whose coordinator died while it made it: it may lack some of its networks. */
-export const isHalfMade = (instance: ServiceInstance): boolean =>
-  instance.clone && instance.state === 'created';
+/** A container that was just created is about to be started by the one who created it; what we make is busy till then. */
+const createdGraceMs = { byUs: 3000, byOthers: 10_000 };
 
 /** Stopped, or created and then forgotten by a coordinator that died. */
 export function isLeft(instance: ServiceInstance): boolean {
-  return isStopped(instance) && !(instance.state === 'created' && instance.createdAgeMs < createdGraceMs);
+  const graceMs = isHalfMade(instance) ? createdGraceMs.byUs : createdGraceMs.byOthers;
+  return isStopped(instance) && !(instance.state === 'created' && instance.seenAgeMs < graceMs);
 }
 
 /** Out of traffic because it is sick: not put back. */
 export const isSickSpare = (instance: ServiceInstance): boolean =>
   isSpare(instance) && instance.state === 'running' && instance.health === 'unhealthy';
 
-/** Runs, should serve, and has not for longer than `graceMs`. */
+/** The grace that an instance has to serve, after its start and whenever it stops serving. */
+export const unhealthyAfterMs = 30_000;
+
+/** Runs or is restarted by Docker, should serve, and has not for longer than `graceMs`. */
 export function isUnhealthy(instance: ServiceInstance, graceMs: number): boolean {
-  if (!isActive(instance) || instance.state !== 'running') return false;
+  if (!isActive(instance) || instance.state === 'paused') return false;
   return instance.health === 'unhealthy' || instance.notServingMs > graceMs;
 }
 

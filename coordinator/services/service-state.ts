@@ -27,6 +27,8 @@ export const serviceStateSchema = z.object({
     .nullable()
     .default(null),
   spec: containerSpecSchema.nullable(),
+  /** Where the container was that the spec was read from, if people made it; null: it was a clone. */
+  original: z.object({ host: z.string() }).nullable().default(null),
   /** Size that an operator has set by hand. */
   override: z.object({ replicas: z.int().min(0), until, by: z.string() }).nullable(),
   pause: z.object({ mode: z.enum(['in', 'out', 'both']), until, by: z.string() }).nullable(),
@@ -55,6 +57,7 @@ export function newService(service: string): ServiceState {
     wantedFirings: [],
     beforeLoss: null,
     spec: null,
+    original: null,
     override: null,
     pause: null,
     byOperator: [],

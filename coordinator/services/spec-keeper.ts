@@ -31,11 +31,14 @@ export class SpecKeeper {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, instances, fleet } = this.#parts;
+    const { clock, instances, fleet, services } = this.#parts;
     while (!signal.aborted) {
       for (const [service, present] of instances()) {
         const away = unknownPart({}, fleet.views()).hosts;
-        const model = chooseModel(present.filter(({ host }) => !away.has(host)));
+        const isOriginal = (services.get(service)?.original ?? null) !== null;
+        const model = chooseModel(
+          present.filter(({ host, clone }) => !away.has(host) && !(clone && isOriginal)),
+        );
         if (model !== undefined && this.#isDue(service, model)) await this.#readSpec(service, model, signal);
       }
       await clock.sleep(everyMs, signal);
@@ -47,7 +50,11 @@ export class SpecKeeper {
     return known?.id !== id || this.#parts.clock.monotonic() - known.at >= againMs;
   }
 
-  async #readSpec(service: string, { id, host, name }: ServiceInstance, signal: AbortSignal): Promise<void> {
+  async #readSpec(
+    service: string,
+    { id, host, name, clone }: ServiceInstance,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { fleet, services, log, clock } = this.#parts;
     this.#read.set(service, { id, at: clock.monotonic() });
     const client = fleet.client(host);
@@ -55,7 +62,8 @@ export class SpecKeeper {
     try {
       const inspected = await client.inspect(id, signal);
       const image = await client.image(inspected.Image, signal);
-      services.change(service, { spec: readSpec(inspected, image) });
+      const original = clone ? null : { host };
+      services.change(service, { spec: readSpec(inspected, image), original });
     } catch (error) {
       if (signal.aborted || isNotFound(error)) return;
       log.warn(
@@ -66,12 +74,17 @@ export class SpecKeeper {
   }
 }
 
-/** The instance to read: one that serves and was made by people, the oldest; else the oldest clone that serves. */
+/**
+ * The instance to read: one that serves and was made by people, the oldest; else the oldest clone that serves. A clone
+ * lacks what belongs to its original alone, so it is not read once an original was.
+ */
 function chooseModel(instances: readonly ServiceInstance[]): ServiceInstance | undefined {
   return instances
     .filter(({ serving, state }) => serving && state === 'running')
     .toSorted(
       (a, b) =>
-        Number(a.clone) - Number(b.clone) || b.createdAgeMs - a.createdAgeMs || (a.id < b.id ? -1 : 1),
+        Number(a.clone) - Number(b.clone) ||
+        (a.createdAt ?? 0) - (b.createdAt ?? 0) ||
+        (a.id < b.id ? -1 : 1),
     )[0];
 }

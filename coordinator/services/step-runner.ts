@@ -47,9 +47,13 @@ export class StepRunner {
     this.#reporter = new StepReporter(parts.log, parts.audit);
   }
 
-  /** Instances that a step is being carried out on, and which. */
+  /** Instances that a step is being carried out on, and which; those too that are being made. */
   busy(): ReadonlyMap<string, InstanceStepKind> {
-    return new Map([...this.#busy].map(([id, { kind }]) => [id, kind]));
+    const made = this.#parts.creations.coming().flatMap(({ id }) => id ?? []);
+    return new Map([
+      ...made.map((id): [string, InstanceStepKind] => [id, 'create']),
+      ...[...this.#busy].map(([id, { kind }]): [string, InstanceStepKind] => [id, kind]),
+    ]);
   }
 
   /** Why a stopped instance is not started again yet; undefined when it may be. */
@@ -90,14 +94,15 @@ export class StepRunner {
   see(instances: readonly ServiceInstance[]): void {
     const { clock, fleet } = this.#parts;
     for (const instance of instances) {
-      if (instance.serving && (instance.startAgeMs ?? 0) > settledMs) this.#starts.succeeded(instance.id);
+      if (instance.servingMs > settledMs) this.#starts.succeeded(instance.id);
       if (!this.#busy.has(instance.id)) this.#parts.creations.prove(instance, clock.monotonic());
     }
     const ids = new Set(instances.map(({ id }) => id));
     this.#starts.keep((id) => ids.has(id));
     this.#tries.keep((key) => ids.has(key.slice(key.indexOf(' ') + 1)));
     for (const id of this.#unstartable) if (!ids.has(id)) this.#unstartable.delete(id);
-    this.#parts.creations.forget((id) => fleet.fate(id) === 'gone');
+    const isGone = (id: string) => !this.#busy.has(id) && fleet.fate(id) === 'gone';
+    this.#parts.creations.forget(isGone, clock.monotonic());
   }
 
   /** Begins the steps of a plan, and says what it holds. */
@@ -128,13 +133,19 @@ export class StepRunner {
   }
 
   /** Where a new instance is to be, in view of what else is being made; undefined when no host would take it now. */
-  #place({ service, spec }: ServiceState, { spare, model }: Create): Coming | undefined {
+  #place({ service, spec, original }: ServiceState, step: Create): Coming | undefined {
     const { creations, placement, fleet, clock } = this.#parts;
     const begunAt = clock.monotonic();
     const avoided = new Set(creations.waiting(service, fleet.views(), begunAt).keys());
-    const place = spec === null ? undefined : placement.choose(service, spec, avoided);
+    if (spec === null) return undefined;
+    // The original has its ports, and maybe its volumes, on the host where it was; elsewhere a clone is made.
+    const others = fleet.views().flatMap(({ host }) => (host === original?.host ? [] : [host]));
+    const home =
+      step.original === true ? placement.choose(service, spec, new Set([...avoided, ...others])) : undefined;
+    const place = home ?? placement.choose(service, spec, avoided);
     if (place === undefined) return undefined;
-    const coming: Coming = { service, spare, clonedFor: model?.firing, begunAt, ...place };
+    const about = { spare: step.spare, original: home !== undefined, clonedFor: step.model?.firing };
+    const coming: Coming = { service, ...about, begunAt, ...place };
     creations.begin(coming);
     return coming;
   }
@@ -170,6 +181,7 @@ export class StepRunner {
       this.#starts.failed(done.container, 'it ended soon after its start', this.#parts.clock.monotonic());
       this.#unstartable.delete(done.container);
     }
+    if (step.kind === 'stop' || step.kind === 'remove') this.#parts.creations.dismiss(step.id);
     if (step.kind !== 'create') this.#tries.succeeded(tryOf(step.kind, step.id));
     this.#reporter.done(step, service, done);
   }

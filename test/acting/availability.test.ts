@@ -1,8 +1,10 @@
 // A service that is to be available: whatever ends or breaks its instances, as many serve again, and what an operator
 // has taken out of traffic through Berth is left alone.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { startLoad } from '../bench/load.ts';
+import { freePort } from '../bench/wait.ts';
 import { Stage } from './stage.ts';
 
 const crashing = { labels: { 'berth.availability': 'true' } };
@@ -35,6 +37,74 @@ describe('a service with berth.availability', () => {
     restored(t, 100, async () => {
       await stage.engine.run(['rm', '-f', (await first()).container]);
     }));
+
+  it('makes the one that people made as it was: its name, its port, its labels', async () => {
+    const service = `${stage.service}-own`;
+    const port = await freePort();
+    const labels = { 'berth.availability': 'true', 'berth.protect': 'true', team: 'blue' };
+    const publish = ['--publish', `127.0.0.1:${port}:8080`, '--rm'];
+    const [id = ''] = await stage.apps(1, { service, labels, options: publish });
+    const look = async () => {
+      const [one, ...more] = await stage.containers(service);
+      assert.ok(one !== undefined && more.length === 0, 'it is the only one');
+      const format =
+        '{{.Name}} {{.HostConfig.AutoRemove}} {{index .Config.Labels "berth.protect"}} {{index .Config.Labels "team"}} {{index .Config.Labels "berth.clone"}}';
+      const told = (await stage.engine.run(['inspect', '-f', format, one.id])).trim();
+      const published = (await stage.engine.run(['port', one.id, '8080'])).trim();
+      return { id: one.id, name: one.name, told, published };
+    };
+    const first = await look();
+    assert.match(first.told, / true true blue$/);
+    const again = async (before: string) => {
+      await stage.engine.run(['rm', '-f', before]);
+      await stage.wait(
+        async () => {
+          const { serving, instances } = await stage.view(service);
+          return serving === 1 && instances.every(({ container }) => container !== before);
+        },
+        'it serves again',
+        undefined,
+        service,
+      );
+      return look();
+    };
+    const second = await again(id);
+    assert.deepEqual([second.name, second.published], [first.name, `127.0.0.1:${port}`]);
+    // What Berth has made does not vanish by itself: it must be seen how it ended.
+    assert.match(second.told, / false true blue$/);
+
+    // The coordinator dies after it has made it, and before it has started it.
+    await stage.coordinator.kill();
+    await stage.coordinator.start({ BERTH_FAULT_KILL: 'create.between' });
+    await stage.wait(async () => (await stage.view(service)).serving === 1, 'it knows', undefined, service);
+    await stage.engine.run(['rm', '-f', second.id]);
+    await stage.coordinator.ended();
+    const halfMade = (await stage.containers(service)).map(({ name, state }) => [name, state]);
+    assert.deepEqual(halfMade, [[first.name, 'created']]);
+    await stage.coordinator.start();
+    await stage.wait(
+      async () => (await stage.view(service).catch(() => undefined))?.serving === 1,
+      'another one serves',
+      40_000,
+      service,
+    );
+    const third = await look();
+    assert.deepEqual([third.name, third.published], [first.name, `127.0.0.1:${port}`]);
+
+    // Somebody else has the port by now.
+    const thief = createServer();
+    await stage.engine.run(['kill', third.id]);
+    await new Promise<void>((resolve) => thief.listen(port, '127.0.0.1', resolve));
+    try {
+      const fourth = await again(third.id);
+      assert.equal(fourth.name, first.name);
+      assert.notEqual(fourth.published, `127.0.0.1:${port}`);
+      await stage.scale(0, {}, service);
+      await stage.engine.run(['rm', '-f', fourth.id]);
+    } finally {
+      await new Promise((resolve) => thief.close(resolve));
+    }
+  });
 
   it('makes all of them again when all were deleted', async (t) => {
     const ids = (await stage.containers()).map(({ id }) => id);

@@ -35,6 +35,19 @@ test('a budget leaves as many ready instances as it names, less what others were
   assert.equal(at({ minAvailable: 8 }).reason, 'Budget');
 });
 
+test('a budget is not spent twice on instances that have not left yet', () => {
+  for (const budget of [{ minAvailable: 5 }, { maxUnavailable: 3 }]) {
+    const web = scenario({ ...written, budget }, 8);
+    assert.equal(web.load(100).to, 5);
+    // The next evaluation comes before any of the three is drained.
+    assert.equal(web.load(100, { instances: instances(8) }).to, 5, JSON.stringify(budget));
+  }
+  const half = scenario({ ...written, budget: { minAvailable: '50%' } }, 8);
+  assert.equal(half.load(100).to, 4);
+  assert.equal(half.load(100, { instances: instances(8) }).to, 4, 'half of those that there are');
+  assert.equal(half.load(100).to, 2, 'then half of the rest');
+});
+
 test('instances that are not ready are free to go', () => {
   const mixed = instances(8).map((instance, index) => (index < 3 ? { ...instance, ready: false } : instance));
   const web = scenario({ ...written, budget: { minAvailable: 5 } }, 8);

@@ -273,6 +273,12 @@ describe('a failure', () => {
       [500, 'error creating overlay mount to /x: no space left on device', 'no-space'],
       [500, 'mkdir /var/lib/docker/x: disk quota exceeded', 'no-space'],
       [404, 'No such container: a', 'not-found'],
+      [409, 'removal of container 0f3a is already in progress', 'being-removed'],
+      [
+        409,
+        'You cannot remove a running container 0f3a. Stop the container before attempting removal',
+        'other',
+      ],
       [304, 'container already started', 'not-modified'],
       [500, 'Address already in use', 'other'],
       [500, 'server error', 'other'],

@@ -25,6 +25,7 @@ describe('labels', () => {
       protect: false,
       naming: 'webapp_',
       clone: true,
+      remade: true,
       parked: true,
       clonedFor: '0f3a',
       image: 'registry.test:5000/team/web:1.2',

@@ -20,8 +20,8 @@ describe('how many must go on serving', () => {
     assert.equal(leastServing({ maxUnavailable: { share: 0.25 } }, 2, 10), 7);
     assert.equal(leastServing(share(0.5), 8, 4), 4, 'of the larger one while it grows');
   });
-  it('is never more than there should be', () => {
-    assert.equal(leastServing(least(5), 2, 2), 2);
+  it('is the number of the budget also where fewer are wanted, and never less than none', () => {
+    assert.equal(leastServing(least(2), 1, 1), 2);
     assert.equal(leastServing({ maxUnavailable: { count: 9 } }, 2, 2), 0);
   });
   it('is the last one without a budget, until none is wanted', () => {

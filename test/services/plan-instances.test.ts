@@ -63,8 +63,8 @@ describe('too few', () => {
     assert.deepEqual(kinds(plan([instance('a')], { creating: { active: 2, spare: 0 } })), []);
   });
   test('a container that was created a moment ago is left to its creator, a clone that was not finished is made anew', () => {
-    const created = (createdAgeMs: number) =>
-      instance('new', { state: 'created', serving: false, phase: undefined, createdAgeMs });
+    const created = (seenAgeMs: number) =>
+      instance('new', { state: 'created', serving: false, phase: undefined, seenAgeMs });
     assert.deepEqual(kinds(plan([created(100)], { wanted: 1, creating: { active: 1, spare: 0 } })), []);
     assert.deepEqual(kinds(plan([created(20_000)], { wanted: 1 })), ['create', 'remove new']);
     assert.deepEqual(kinds(plan([{ ...created(20_000), clone: false }], { wanted: 1 })), ['start new']);
@@ -242,7 +242,7 @@ function carryOut(
     case 'create': {
       const forgotten = random() < 0.2;
       const fresh = forgotten
-        ? ({ state: 'created', phase: undefined, serving: false, createdAgeMs: 20_000 } as const)
+        ? ({ state: 'created', phase: undefined, serving: false, seenAgeMs: 20_000 } as const)
         : step.spare
           ? drained
           : {};
@@ -318,7 +318,7 @@ test('from any state, with steps lost on the way, it comes to rest at the wanted
           assert.ok(left >= Math.min(serving, Math.min(1, wanted)), 'too many were taken out at once');
           // What starts becomes ready, what drains gets idle.
           world = world.map((each) => {
-            const aged = { ...each, createdAgeMs: each.createdAgeMs + 5000 };
+            const aged = { ...each, seenAgeMs: each.seenAgeMs + 5000 };
             if (each.state === 'running' && each.phase !== 'draining')
               return { ...aged, phase: 'ready', serving: true };
             return each.phase === 'draining' ? { ...aged, sessions: 0 } : aged;

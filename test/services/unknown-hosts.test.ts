@@ -23,8 +23,9 @@ function instance(id: string, host: string, over: Partial<ServiceInstance> = {})
     serving: true,
     registered: true,
     sessions: 0,
-    createdAgeMs: 60_000,
+    seenAgeMs: 60_000,
     startAgeMs: 60_000,
+    servingMs: 60_000,
     notServingMs: 0,
     drainAgeMs: null,
     protected: false,
@@ -222,7 +223,7 @@ describe('making instances on several hosts', () => {
   const hosts = [known('near'), known('far')];
   const need = { memoryBytes: undefined, cpuMilli: undefined };
   const on = (host: string, begunAt = 0) => ({
-    ...{ service: 'web', host, spare: false, clonedFor: undefined },
+    ...{ service: 'web', host, spare: false, original: false, clonedFor: undefined },
     ...{ need, begunAt },
   });
 
@@ -253,5 +254,28 @@ describe('making instances on several hosts', () => {
     creations.made(on('far'), 'c2');
     creations.prove(instance('c2', 'far'), 600);
     assert.equal(creations.waiting('web', hosts, 600).size, 0);
+  });
+  test('one that does not come to serve does so too, also while Docker starts it again and again', () => {
+    const creations = new Creations();
+    const loops = (id: string, notServingMs: number) =>
+      instance(id, 'far', { state: 'restarting', serving: false, notServingMs });
+    for (const id of ['c1', 'c2']) creations.made(on('far'), id);
+    for (const id of ['c1', 'c2']) creations.prove(loops(id, 29_000), 29_000);
+    assert.equal(creations.waiting('web', hosts, 29_000).size, 0);
+    for (const id of ['c1', 'c2']) creations.prove(loops(id, 31_000), 31_000);
+    creations.made(on('far', 40_000), 'c3');
+    creations.prove(loops('c3', 31_000), 71_000);
+    const why = creations.waiting('web', hosts, 71_001).get('far') ?? '';
+    assert.match(why, /c3 has not served since it was made.*in 2 s/, 'those made at once count once');
+  });
+  test('one that vanishes before it has served does so too, unless it was taken away on purpose', () => {
+    const creations = new Creations();
+    creations.made(on('far'), 'c1');
+    creations.dismiss('c1');
+    creations.forget(() => true, 0);
+    assert.equal(creations.waiting('web', hosts, 1).size, 0);
+    creations.made(on('far'), 'c2');
+    creations.forget(() => true, 0);
+    assert.match(creations.waiting('web', hosts, 500).get('far') ?? '', /it was gone before it served/);
   });
 });

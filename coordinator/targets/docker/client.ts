@@ -20,6 +20,11 @@ import { type DockerEvent, eventFilters, readEvents } from './read-events.ts';
 import { type ContainerStats, readStats } from './read-stats.ts';
 import type { Reservation } from './reservation.ts';
 
+export interface Machine extends Reservation {
+  /** Wall milliseconds, by its own clock; undefined when it does not say. */
+  readonly clock: number | undefined;
+}
+
 export interface DockerClient {
   /** The host's name in the configuration. */
   readonly host: string;
@@ -43,8 +48,8 @@ export interface DockerClient {
   /** Connects a container to a further network; `config` is the engine's EndpointConfig. */
   connect(network: string, id: string, config: object, signal?: AbortSignal): Promise<void>;
   stats(id: string, signal?: AbortSignal): Promise<ContainerStats>;
-  /** What the machine has: all its memory and cores. */
-  machine(signal?: AbortSignal): Promise<Reservation>;
+  /** What the machine has: all its memory and cores; and what its clock shows. */
+  machine(signal?: AbortSignal): Promise<Machine>;
   /**
    * Subscribes to events of containers, from `since` (seconds since the epoch, by the engine's clock) if given.
    * Resolves once the engine has taken the subscription. The iteration ends when the engine ends it, and throws
@@ -149,14 +154,18 @@ export function createDockerClient(endpoint: DockerEndpoint): DockerClient {
         }),
       ),
     machine: async (signal) => {
-      const { MemTotal, NCPU } = await engine.request({
+      const { MemTotal, NCPU, SystemTime } = await engine.request({
         action: 'tell what the machine has',
         deadlineMs: readMs,
         signal,
         schema: machineSchema,
         run: (docker) => docker.info(),
       });
-      return { memoryBytes: MemTotal || undefined, cpuMilli: NCPU * 1000 || undefined };
+      return {
+        memoryBytes: MemTotal || undefined,
+        cpuMilli: NCPU * 1000 || undefined,
+        clock: SystemTime === undefined ? undefined : Date.parse(SystemTime) || undefined,
+      };
     },
     events: (since, signal) => subscribe(engine, since, signal),
     close: () => engine.close(),

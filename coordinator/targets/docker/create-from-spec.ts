@@ -39,6 +39,8 @@ export interface CreateOptions {
   };
   /** The names that are taken, when they are known already; default: the engine is asked. */
   readonly taken?: readonly NamedContainer[];
+  /** Called with its id as soon as the engine has made it; its further networks come after that. */
+  readonly onCreated?: (id: string) => void;
   readonly log: Log;
   readonly signal?: AbortSignal;
 }
@@ -87,6 +89,7 @@ export async function createFromSpec(
       environment: overrides.environment ?? {},
     });
     const id = await client.create(name, request.body, signal);
+    options.onCreated?.(id);
     try {
       for (const { network, config } of request.further) await client.connect(network, id, config, signal);
     } catch (error) {

@@ -11,6 +11,7 @@ export type DockerFailure =
   | 'no-network'
   | 'no-space'
   | 'not-found'
+  | 'being-removed'
   | 'not-modified'
   | 'other';
 
@@ -38,6 +39,7 @@ const hints: Readonly<Record<DockerFailure, string | undefined>> = {
   'no-network': 'create the network on this host',
   'no-space': "free space on the disk of Docker's data folder: docker system df",
   'not-found': undefined,
+  'being-removed': undefined,
   'not-modified': undefined,
   other: undefined,
 };
@@ -51,6 +53,7 @@ export function classifyFailure(status: number, sentence: string): DockerFailure
     return 'port-clash';
   if (/network \S+ not found|no such network|unable to find network/i.test(sentence)) return 'no-network';
   if (/no such image|image not known|no image .* found/i.test(sentence)) return 'no-image';
+  if (/removal of container .* is already in progress/i.test(sentence)) return 'being-removed';
   if (status === 404) return 'not-found';
   return 'other';
 }
@@ -72,6 +75,10 @@ export const isNoNetwork = is('no-network');
 export const isNoSpace = is('no-space');
 /** The container (or what else was named) does not exist. */
 export const isNotFound = is('not-found');
+/** Somebody is deleting it just now, or Docker itself, since it was run with `--rm`. */
+const isBeingRemoved = is('being-removed');
+/** There is nothing left to stop or delete. */
+export const isGoneAlready = (error: unknown): boolean => isNotFound(error) || isBeingRemoved(error);
 /** It was so already: started when running, stopped when not. */
 export const isNotModified = is('not-modified');
 /** The engine did not answer: it is down, unreachable, or too slow. Whether it acted is unknown. */

@@ -101,7 +101,12 @@ export type InspectedImage = z.infer<typeof imageSchema>;
 export const createdSchema = z.object({ Id: z.string(), Warnings: strings });
 
 /** Of `/info`. */
-export const machineSchema = z.object({ MemTotal: z.number(), NCPU: z.number() });
+export const machineSchema = z.object({
+  MemTotal: z.number(),
+  NCPU: z.number(),
+  /** Its clock. */
+  SystemTime: z.string().optional(),
+});
 
 export const eventSchema = z.object({
   Type: z.string(),

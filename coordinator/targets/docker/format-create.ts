@@ -36,6 +36,8 @@ export function formatCreate(spec: ContainerSpec, choices: CreateChoices): Creat
       Env: changedEnvironment(spec.config.Env ?? [], choices.environment),
       HostConfig: {
         ...spec.hostConfig,
+        // Berth deletes what it made itself, and must see how it ended: what Docker has deleted tells nothing.
+        AutoRemove: false,
         PortBindings: Object.fromEntries(
           bindings.map(([port, hosts]) => [
             port,

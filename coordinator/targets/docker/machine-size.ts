@@ -1,5 +1,6 @@
 // What the machine of a Docker host has, asked now and then: it hardly ever changes. Where it cannot be asked (a socket
-// proxy that does not let `/info` through) it is not known, and then no room is counted on that host.
+// proxy that does not let `/info` through) it is not known, and then no room is counted on that host, and its clock is
+// taken to be right.
 import type { Clock } from '../../../shared/clock.ts';
 import { BerthError, describeError } from '../../../shared/errors.ts';
 import type { Log } from '../../../shared/log.ts';
@@ -16,7 +17,8 @@ export class MachineSize {
   readonly #client: Pick<DockerClient, 'host' | 'machine'>;
   readonly #clock: Clock;
   readonly #log: Log;
-  #size = nothingReserved;
+  #size: Reservation = nothingReserved;
+  #clockAheadMs = 0;
   #askedAt = Number.NEGATIVE_INFINITY;
   #failure: string | undefined;
 
@@ -32,14 +34,25 @@ export class MachineSize {
     if (now - this.#askedAt < freshMs) return this.#size;
     this.#askedAt = now;
     const late = () => new BerthError('docker.unavailable', `no answer within ${deadlineMs} ms`);
+    const from = this.#clock.wall();
     try {
-      this.#size = await callWithDeadline(deadlineMs, signal, late, (within) => this.#client.machine(within));
+      const { clock, ...size } = await callWithDeadline(deadlineMs, signal, late, (within) =>
+        this.#client.machine(within),
+      );
+      this.#size = size;
+      // It was read somewhere between the question and the answer.
+      if (clock !== undefined) this.#clockAheadMs = clock - (from + this.#clock.wall()) / 2;
       this.#failure = undefined;
     } catch (error) {
       signal.throwIfAborted();
       this.#report(error);
     }
     return this.#size;
+  }
+
+  /** By how much the host's clock is ahead of ours, as last heard. */
+  get clockAheadMs(): number {
+    return this.#clockAheadMs;
   }
 
   /** The host is away or has been: the next look asks again. */

@@ -18,6 +18,8 @@ export type HostObservation =
       readonly at: number;
       readonly instances: readonly Instance[];
       readonly size: HostSize;
+      /** By how much its clock is ahead of ours, as far as that is known. */
+      readonly clockAheadMs?: number;
     }
   | {
       readonly host: string;
@@ -29,6 +31,7 @@ export type HostObservation =
       readonly at: number | undefined;
       readonly instances: readonly Instance[];
       readonly size: HostSize;
+      readonly clockAheadMs?: number;
     };
 
 /** What has become of a container. `unknown`: its host does not answer, or never listed it. */

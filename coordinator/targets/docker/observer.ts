@@ -198,7 +198,9 @@ export class DockerObserver {
     }
     const before = this.#observation;
     this.#built = built;
-    this.#observation = { host: this.host, known: true, at, instances, size: readSize(machine, built) };
+    const size = readSize(machine, built);
+    const { clockAheadMs } = this.#machine;
+    this.#observation = { host: this.host, known: true, at, instances, size, clockAheadMs };
     if (!before.known)
       log.info({ event: 'docker.known', host: this.host }, `Docker host ${this.host} answers`);
     const isSame =
@@ -227,6 +229,7 @@ export class DockerObserver {
       at: before.at,
       instances,
       size: before.size,
+      clockAheadMs: this.#machine.clockAheadMs,
     };
     // A connection can be dead without either end knowing: the events' one is made anew.
     this.#attempt.abort(error);

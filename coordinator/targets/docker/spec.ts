@@ -55,6 +55,7 @@ export function readSpec(inspected: InspectedContainer, image?: InspectedImage):
     [berthLabels.image]: _image,
     [berthLabels.parked]: _parked,
     [berthLabels.clone]: _clone,
+    [berthLabels.remade]: _remade,
     ...labels
   } = config.Labels ?? {};
   const networks = readNetworks(inspected, name);
