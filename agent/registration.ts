@@ -37,6 +37,7 @@ import { giveBack, mute, slotsAt } from './give-back.ts';
 import { HeldSlot } from './held-slot.ts';
 import { answers, formerSlot, putInOrder, sweep } from './leftovers.ts';
 import { SlotMemory } from './slot-memory.ts';
+import { Sweeps } from './sweeps.ts';
 import { loadWayIn, type WayIn, type WayInSettings } from './way-in.ts';
 
 export interface RegistrationSettings extends WayInSettings {
@@ -71,9 +72,6 @@ export type Wanted = 'out' | 'ready' | 'standby' | 'unready' | 'drain' | 'gone';
 
 const aloneMs = 1000;
 const attendedMs = 10_000;
-/** Lock rows of the dead and doubles of one's own are looked for this often; a coordinator does it all the time. */
-const sweepMs = 20_000;
-const sweepAgainMs = 5000;
 /** Right after a claim. */
 const firstLookMs = 50;
 const retryMs = { first: 100, most: 1000 };
@@ -87,6 +85,7 @@ export class Registration {
   readonly #random: () => number;
   readonly #memory: SlotMemory;
   readonly #place = { side: false };
+  readonly #sweeps: Sweeps;
   #wanted: Wanted = 'out';
   #reason = 'the app has not answered yet';
   #held: HeldSlot | undefined;
@@ -99,9 +98,6 @@ export class Registration {
   #error: string | undefined;
   #tries = 0;
   #looked = false;
-  #sweepAt = 0;
-  /** What others left behind waits when something else is wanted. */
-  #sweeping: AbortController | undefined;
   readonly #wake = new Wakeup();
   #released = false;
   #attended = false;
@@ -111,6 +107,7 @@ export class Registration {
     this.#hooks = hooks;
     this.#api = hooks.api ?? createRuntimeApi(settings.endpoint);
     this.#random = hooks.random ?? Math.random;
+    this.#sweeps = new Sweeps(hooks.clock, this.#random);
     this.#memory = new SlotMemory(settings.stateFile, settings.endpoint.name);
     this.address = settings.host === undefined ? undefined : plainAddress(settings.host);
   }
@@ -138,7 +135,7 @@ export class Registration {
     this.#gate.reset();
     this.#reason = reason;
     this.#tries = 0;
-    this.#sweeping?.abort();
+    this.#sweeps.interrupt();
     this.#wake.wake();
   }
 
@@ -163,7 +160,7 @@ export class Registration {
 
   /** Rounds until released or aborted. Never rejects: HAProxy's faults are reported and tried again. */
   async run(signal: AbortSignal): Promise<void> {
-    signal.addEventListener('abort', () => this.#sweeping?.abort(), { once: true });
+    signal.addEventListener('abort', () => this.#sweeps.interrupt(), { once: true });
     while (!signal.aborted && !this.#released) {
       const pause = await this.#tryRound(signal);
       await this.#wake.sleep(this.#hooks.clock, pause, signal);
@@ -348,7 +345,7 @@ export class Registration {
       await this.#write(held, 'ready', signal, !look.serving && !look.draining);
     } else {
       await this.#respectOperator(held, look, signal);
-      await this.#sweepNow(held, signal);
+      if (this.#slots !== undefined && !signal.aborted) await this.#sweepNow(held, this.#slots);
     }
     return this.#idlePause();
   }
@@ -390,24 +387,13 @@ export class Registration {
     return true;
   }
 
-  async #sweepNow(held: HeldSlot, signal: AbortSignal): Promise<void> {
-    const now = this.#hooks.clock.monotonic();
-    const slots = this.#slots;
-    if (signal.aborted || now < this.#sweepAt || slots === undefined) return;
-    this.#sweepAt = now + sweepMs * (1 + this.#random());
-    const tell = this.#event.bind(this);
-    const sweeping = new AbortController();
-    this.#sweeping = sweeping;
-    try {
-      const context = this.#context(sweeping.signal);
+  #sweepNow(held: HeldSlot, slots: Slots): Promise<void> {
+    return this.#sweeps.sweep(async (signal) => {
+      const context = this.#context(signal);
+      const tell = this.#event.bind(this);
       await sweep(context, slots, held.name, held.app, tell);
-      const kept = await this.#way?.sweep(context, held.name, this.#attended, tell);
-      if (kept === true) this.#sweepAt = now + sweepAgainMs;
-    } catch (error) {
-      if (!sweeping.signal.aborted) throw error;
-    } finally {
-      this.#sweeping = undefined;
-    }
+      return (await this.#way?.sweep(context, held.name, this.#attended, tell)) === true;
+    });
   }
 
   async #lost(held: HeldSlot, look: SlotLook, signal: AbortSignal): Promise<void> {
