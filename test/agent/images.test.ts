@@ -159,9 +159,14 @@ const forms = [
 ];
 for (const { title, lines } of forms) {
   test(`the entrypoint as ${title}: tini is process 1, \`docker stop\` drains, the exit code is the app's`, async () => {
-    const container = await start({ image: await benchImage(engine, lines), env: { EXIT_CODE: '3' } });
+    const env = { EXIT_CODE: '3', 'discovery.type': 'a single node' };
+    const container = await start({ image: await benchImage(engine, lines), env });
     await untilSlotOf(container, 'ready');
     assert.equal(await container.exec('cat', '/proc/1/comm'), 'tini');
+    const given: typeof env = await (await fetch(`${haproxy.url()}/env`)).json();
+    // A shell before the entrypoint's own, or behind it, drops such a name as it would without the agent.
+    const expected = title === 'a JSON list' ? env['discovery.type'] : undefined;
+    assert.equal(given['discovery.type'], expected);
     await engine.run(['stop', container.name]);
     assert.equal(await container.ended(), 3);
     const log = await events(container);
