@@ -52,12 +52,15 @@ const agentNeverReaches = replaceFiles({
     return own.slice(0, from) + own.slice(to);
   },
   'ws/lib/event-target.js': 'exports.EventTarget = {};',
-  'ws/lib/sender.js': `module.exports = require(${JSON.stringify(join(import.meta.dirname, 'agent', 'frame-writer.ts'))}).FrameWriter;`,
-  // A coordinator masks nothing.
+  // A coordinator masks nothing, and what an agent sends is small. `readOnly`: to be copied before it is masked.
   'ws/lib/buffer-util.js': `
     exports.concat = Buffer.concat;
-    exports.unmask = () => undefined;
-    exports.toBuffer = Buffer.from;`,
+    exports.mask = (from, mask, to, offset, length) => {
+      for (let i = 0; i < length; i++) to[offset + i] = from[i] ^ mask[i & 3];
+    };
+    exports.unmask = (data, mask) => exports.mask(data, mask, data, 0, data.length);
+    exports.toBuffer = (data) => Buffer.from(data);
+    exports.toBuffer.readOnly = true;`,
   // Node has had the check of UTF-8 since 18.14; the rest is as in RFC 6455, 7.4.
   'ws/lib/validation.js': `
     exports.isValidUTF8 = require('node:buffer').isUtf8;
