@@ -24,7 +24,7 @@ import type { Placement } from './placement.ts';
 import { isLeaving, planInstances } from './plan-instances.ts';
 import { originalOf } from './plan-original.ts';
 import { isActive, isSpare, type ServiceInstance, unhealthyAfterMs } from './service-instance.ts';
-import { expireState, type ServiceState, withoutContainers } from './service-state.ts';
+import { expireState, expiryEntries, type ServiceState, withoutContainers } from './service-state.ts';
 import type { Services } from './services.ts';
 import { readSlotSessions, type SlotSessions } from './slot-sessions.ts';
 import { StepRunner } from './step-runner.ts';
@@ -163,6 +163,7 @@ export class ActLoop {
   #update(state: ServiceState, instances: readonly ServiceInstance[]): ServiceState {
     const { services, fleet, clock, wish } = this.#parts;
     const expired = expireState(state, clock.wall());
+    for (const entry of expiryEntries(state, expired)) this.#parts.audit(entry);
     const present = withoutContainers(expired, (id) => fleet.fate(id) === 'gone');
     const activeOn = activeByHost(state.activeOn, fleet.views(), instances);
     const current = activeOn === state.activeOn ? present : { ...present, activeOn: { ...activeOn } };

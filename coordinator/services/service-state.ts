@@ -2,6 +2,7 @@
 // more of them, and what operators have said. One row of the database for each service; it is kept in memory, and written
 // behind, so that a database that is away delays nothing (service-saver.ts).
 import { z } from 'zod';
+import type { AuditEntry } from '../audit/audit-entry.ts';
 import { containerSpecSchema } from '../targets/docker/spec.ts';
 
 /** Until when an operator's word holds; null: until it is taken back. Wall milliseconds. */
@@ -77,6 +78,31 @@ export function expireState(state: ServiceState, wall: number): ServiceState {
     pause: isOver(state.pause) ? null : state.pause,
     beforeLoss: isOver(state.beforeLoss) ? null : state.beforeLoss,
   };
+}
+
+/** The rows of the audit for what `expireState` has taken away. */
+export function expiryEntries(before: ServiceState, after: ServiceState): AuditEntry[] {
+  const entry = (event: string, reason: string): AuditEntry => ({
+    event,
+    actor: 'coordinator',
+    service: before.service,
+    reason,
+    outcome: 'ok',
+  });
+  const { pause, override } = before;
+  return [
+    ...(pause !== null && after.pause === null
+      ? [entry('scale.resumed', `the time of the pause (${pause.mode}) by ${pause.by} is over`)]
+      : []),
+    ...(override !== null && after.override === null
+      ? [
+          entry(
+            'scale.released',
+            `the time of the ${override.replicas} that ${override.by} had set by hand is over`,
+          ),
+        ]
+      : []),
+  ];
 }
 
 /** The state without the containers that are gone. The same object when there are none. */

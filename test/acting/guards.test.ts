@@ -92,6 +92,14 @@ describe('a service that is held back', () => {
     await pause('--mode', 'out', '--for', '1s');
     await stage.settled(4);
     assert.equal((await stage.view()).pause, null);
+    const [resumed] = await stage.coordinator.audit(since, {
+      service: stage.service,
+      event: 'scale.resumed',
+    });
+    assert.deepEqual(
+      [resumed?.actor, resumed?.reason],
+      ['coordinator', 'the time of the pause (out) by test is over'],
+    );
   });
 
   it('goes up but not down while it is paused inwards, until it is resumed', async () => {
