@@ -126,10 +126,12 @@ describe('berth, asking a coordinator', () => {
 
   it('shows nothing that would move the cursor of a terminal', async (t) => {
     const bench = await startCoordinator(t);
-    await bench.agent('a\u001b[2Jb', { service: 'x\ny' });
-    await eventually('the agent', async () => (await runBerth(['agents'], bench.env)).out.includes('a?[2Jb'));
-    const { out } = await runBerth(['agents'], bench.env);
-    assert.match(out, /a\?\[2Jb {2}x\?y/);
+    const client = await bench.agent('a1');
+    const events = [{ event: 'slot.claimed', ageMs: 0, reason: 'a\u001b[2Jb\ny' }];
+    client.send(heartbeat(2, { registrations: [], events }));
+    const audit = () => runBerth(['audit', '--event', 'slot.claimed'], bench.env);
+    await eventually('the row', async () => (await audit()).out.includes('slot.claimed'));
+    assert.match((await audit()).out, /a\?\[2Jb\?y/);
   });
 
   it('says what is wrong in one line, with its mend, and exits 1', async (t) => {
