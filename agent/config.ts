@@ -47,7 +47,8 @@ function shown(variable: Variable, text: string): string {
  * Reads the configuration.
  * @param readFile gives the text of a file, or throws
  */
-export function readConfig(env: Environment, readFile: (path: string) => string): ConfigReading {
+export function readConfig(given: Environment, readFile: (path: string) => string): ConfigReading {
+  const env = withStartupProbe(given);
   const problems: string[] = [];
   const values: Record<string, Record<string, unknown>> = {};
   for (const [section, { variables: table }] of Object.entries(sections)) {
@@ -65,6 +66,12 @@ export function readConfig(env: Environment, readFile: (path: string) => string)
     problems,
     warnings: [...unknownVariables(env), ...idleVariables(config, env)],
   };
+}
+
+/** A liveness probe must not end an app that still boots: where nothing is said of it, the port is waited for. */
+function withStartupProbe(env: Environment): Environment {
+  const { BERTH_STARTUP: startup = '', BERTH_LIVE: live = '' } = env;
+  return startup !== '' || live === '' || live === 'off' ? env : { ...env, BERTH_STARTUP: 'tcp' };
 }
 
 function readVariable(

@@ -197,7 +197,7 @@ export const sections = {
       'BERTH_STARTUP',
       types.optionalProbe,
       { kind: 'off', interval: '10s', failures: '30', successes: '1' },
-      '`tcp`, an HTTP path, or `off`; until it succeeds the other probes wait, and if it never does the app is ended',
+      '`tcp`, an HTTP path, or `off`; until it succeeds the other probes wait, and if it never does the app is ended. With `BERTH_LIVE` and no word about it: `tcp`',
     ),
   },
   ready: {

@@ -130,6 +130,17 @@ test('a liveness probe that fails ends the app, and the exit code is no success'
   assert.ok(!(await heldSlots(haproxy)).has(instance.port));
 });
 
+test('a liveness probe does not end an app that boots for longer than it is patient', async () => {
+  await using instance = await startInstance(haproxy, {
+    BOOT_MS: '1500',
+    BERTH_LIVE: '/healthz',
+    BERTH_LIVE_INTERVAL: '100ms',
+    BERTH_LIVE_FAILURES: '2',
+  });
+  await untilSlot(haproxy, instance.port, 'ready');
+  assert.ok(!instance.log().some(({ event }) => event === 'app.given-up'));
+});
+
 test('a startup probe that never succeeds ends the app; the readiness probe waits for it', async () => {
   const startup = { BERTH_STARTUP: '/never', BERTH_STARTUP_INTERVAL: '100ms', BERTH_STARTUP_FAILURES: '10' };
   await using instance = await startInstance(haproxy, startup);
