@@ -98,7 +98,8 @@ export class InstanceExecutor {
         this.#parts.boundary('unpark.between');
         this.#parked(instance, false);
         this.#parts.services.setSpare(service, instance.id, false);
-        await this.#tell(instance, false, step.reason, signal);
+        // One whose agent this coordinator has never heard of says itself that it drains, and is put back then.
+        if (instance.agent !== undefined) await this.#tell(instance, false, step.reason, signal);
         break;
       case 'stop':
         await this.#stop(client, instance, step, signal);

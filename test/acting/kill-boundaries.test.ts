@@ -81,9 +81,13 @@ describe('a coordinator that is killed', () => {
         // It may die before it has answered, or while it takes over.
         await connected().catch(() => undefined);
         await act().catch(() => undefined);
-        assert.equal(await stage.coordinator.ended(20_000), 'SIGKILL');
-        await stage.coordinator.start();
-        await reset();
+        try {
+          assert.equal(await stage.coordinator.ended(20_000), 'SIGKILL');
+        } finally {
+          await stage.coordinator.kill();
+          await stage.coordinator.start();
+          await reset();
+        }
         t.diagnostic(`whole ${Math.round(await whole())} ms after it was back`);
       });
     }
