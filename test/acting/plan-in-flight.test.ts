@@ -2,24 +2,9 @@
 // forgotten.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { planInstances, type ServicePlanning } from '../../coordinator/services/plan-instances.ts';
+import { planInstances } from '../../coordinator/services/plan-instances.ts';
 import { instance } from '../services/instance.ts';
-
-const planning = (over: Partial<ServicePlanning>): ServicePlanning => ({
-  instances: [],
-  unknown: { hosts: new Set(), unlisted: 0 },
-  wanted: 1,
-  warm: 0,
-  minAvailable: 0,
-  busy: new Map(),
-  creating: { active: 0, spare: 0 },
-  creatable: () => ({ atMost: Number.POSITIVE_INFINITY, why: '' }),
-  startWait: () => undefined,
-  unhealthyAfterMs: 30_000,
-  drainDeadlineMs: 60_000,
-  orderVictims: (instances) => instances,
-  ...over,
-});
+import { planning } from '../services/planning.ts';
 
 describe('a plan while steps are under way', () => {
   it('drains no further instance while the drains of the others do not show yet', () => {

@@ -4,9 +4,9 @@
 import { admitPolicy } from '../../coordinator/policy/admit.ts';
 import type { EffectivePolicy } from '../../coordinator/policy/resolve-policies.ts';
 import { PolicyLoop, type PolicyLoopParts } from '../../coordinator/services/policy-loop.ts';
-import type { ServiceInstance } from '../../coordinator/services/service-instance.ts';
 import { Services } from '../../coordinator/services/services.ts';
 import { systemClock } from '../../shared/clock.ts';
+import { instance } from '../services/instance.ts';
 import { median, type Row, row } from './row.ts';
 
 const policies = 1000;
@@ -41,30 +41,8 @@ function policyOf(index: number, interval: string): EffectivePolicy {
   };
 }
 
-const instances = Array.from(
-  { length: 5 },
-  (_, index): ServiceInstance => ({
-    id: `i${index}`,
-    name: `i${index}`,
-    host: 'docker',
-    state: 'running',
-    health: 'none',
-    agent: `i${index}`,
-    phase: 'ready',
-    serving: true,
-    registered: true,
-    sessions: 8,
-    seenAgeMs: 600_000,
-    startAgeMs: 600_000,
-    servingMs: 60_000,
-    notServingMs: 0,
-    drainAgeMs: null,
-    protected: false,
-    madeSpare: false,
-    outOfMemory: false,
-    clone: true,
-    byOperator: false,
-  }),
+const instances = Array.from({ length: 5 }, (_, index) =>
+  instance(`i${index}`, { host: 'docker', sessions: 8, seenAgeMs: 600_000, startAgeMs: 600_000 }),
 );
 
 function partsOf(reader: PolicyLoopParts['reader']): PolicyLoopParts {

@@ -8,26 +8,14 @@ import { planInstances, type ServicePlanning } from '../../coordinator/services/
 import { isActive, isParked, type ServiceInstance } from '../../coordinator/services/service-instance.ts';
 import { dice } from '../haproxy/virtual-time.ts';
 import { instance } from './instance.ts';
+import { planning } from './planning.ts';
 
 function plan(instances: readonly ServiceInstance[], over: Partial<ServicePlanning> = {}): InstanceStep[] {
-  return planInstances({
-    instances,
-    unknown: { hosts: new Set(), unlisted: 0 },
-    wanted: 3,
-    warm: 0,
-    minAvailable: 1,
-    busy: new Map(),
-    creating: { active: 0, spare: 0 },
-    creatable: () => ({ atMost: Number.POSITIVE_INFINITY, why: '' }),
-    startWait: () => undefined,
-    unhealthyAfterMs: 30_000,
-    drainDeadlineMs: 60_000,
-    orderVictims: (candidates) =>
-      candidates.toSorted(
-        (a, b) => Number(a.serving) - Number(b.serving) || (a.sessions ?? 1e9) - (b.sessions ?? 1e9),
-      ),
-    ...over,
-  });
+  const orderVictims: ServicePlanning['orderVictims'] = (candidates) =>
+    candidates.toSorted(
+      (a, b) => Number(a.serving) - Number(b.serving) || (a.sessions ?? 1e9) - (b.sessions ?? 1e9),
+    );
+  return planInstances(planning({ instances, wanted: 3, minAvailable: 1, orderVictims, ...over }));
 }
 
 const sickFirst = (candidates: readonly ServiceInstance[]) =>

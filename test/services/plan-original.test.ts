@@ -4,27 +4,13 @@ import { describe, it } from 'node:test';
 import { planInstances, type ServicePlanning } from '../../coordinator/services/plan-instances.ts';
 import type { ServiceInstance } from '../../coordinator/services/service-instance.ts';
 import { instance } from './instance.ts';
+import { planning } from './planning.ts';
 
 const original = { name: 'web', host: 'local' };
 const mine = { clone: false } as const;
 
 function told(instances: readonly ServiceInstance[], over: Partial<ServicePlanning> = {}): string[] {
-  return planInstances({
-    instances,
-    unknown: { hosts: new Set(), unlisted: 0 },
-    original,
-    wanted: 1,
-    warm: 0,
-    minAvailable: 0,
-    busy: new Map(),
-    creating: { active: 0, spare: 0 },
-    creatable: () => ({ atMost: Number.POSITIVE_INFINITY, why: '' }),
-    startWait: () => undefined,
-    unhealthyAfterMs: 30_000,
-    drainDeadlineMs: 60_000,
-    orderVictims: (candidates) => candidates,
-    ...over,
-  }).map((step) => {
+  return planInstances(planning({ instances, original, ...over })).map((step) => {
     if (step.kind === 'create') return step.original === true ? 'create the original' : 'create';
     return step.kind === 'hold' ? step.reason : `${step.kind} ${step.name}`;
   });

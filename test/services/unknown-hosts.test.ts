@@ -10,49 +10,22 @@ import { isActive, type ServiceInstance } from '../../coordinator/services/servi
 import { activeByHost, unknownPart, whyUnknown } from '../../coordinator/services/unknown-hosts.ts';
 import { unknownSize } from '../../coordinator/targets/docker/host-size.ts';
 import type { HostObservation } from '../../coordinator/targets/docker/observation.ts';
+import { instance as instanceOf } from './instance.ts';
+import { planning } from './planning.ts';
 
-function instance(id: string, host: string, over: Partial<ServiceInstance> = {}): ServiceInstance {
-  return {
-    id,
-    name: id,
-    host,
-    state: 'running',
-    health: 'none',
-    agent: id,
-    phase: 'ready',
-    serving: true,
-    registered: true,
-    sessions: 0,
-    seenAgeMs: 60_000,
-    startAgeMs: 60_000,
-    servingMs: 60_000,
-    notServingMs: 0,
-    drainAgeMs: null,
-    protected: false,
-    madeSpare: false,
-    outOfMemory: false,
-    clone: true,
-    byOperator: false,
-    ...over,
-  };
-}
+const instance = (id: string, host: string, over: Partial<ServiceInstance> = {}) =>
+  instanceOf(id, { host, ...over });
 
 const plan = (instances: readonly ServiceInstance[], over: Partial<ServicePlanning>): InstanceStep[] =>
-  planInstances({
-    instances,
-    unknown: { hosts: new Set(['far']), unlisted: 0 },
-    wanted: 4,
-    warm: 0,
-    minAvailable: 1,
-    busy: new Map(),
-    creating: { active: 0, spare: 0 },
-    creatable: () => ({ atMost: Number.POSITIVE_INFINITY, why: '' }),
-    startWait: () => undefined,
-    unhealthyAfterMs: 30_000,
-    drainDeadlineMs: 60_000,
-    orderVictims: (candidates) => candidates,
-    ...over,
-  });
+  planInstances(
+    planning({
+      instances,
+      unknown: { hosts: new Set(['far']), unlisted: 0 },
+      wanted: 4,
+      minAvailable: 1,
+      ...over,
+    }),
+  );
 const acts = (steps: readonly InstanceStep[]) => steps.filter(({ kind }) => kind !== 'hold');
 const kinds = (steps: readonly InstanceStep[]) =>
   acts(steps).map((step) => ('id' in step ? `${step.kind} ${step.id}` : step.kind));
