@@ -38,10 +38,12 @@ test('an app gets a slot when it answers, serves, and gives the slot back when i
 
 test('an app that boots for a second is in traffic soon after, and not before', async () => {
   await using instance = await startInstance(haproxy, { BOOT_MS: '1000' });
-  await instance.event('app.started');
-  await instance.waitForLine(/listening/);
-  assert.ok(!instance.log().some(({ event }) => event === 'slot.claimed'));
-  await untilSlot(haproxy, instance.port, 'ready', 2000);
+  const started = await instance.event('app.started');
+  await untilSlot(haproxy, instance.port, 'ready');
+  const claimed = await instance.event('slot.claimed');
+  const afterMs = Date.parse(String(claimed['time'])) - Date.parse(String(started['time']));
+  // Before the first interval of the readiness probe, 5 s, has passed.
+  assert.ok(afterMs >= 1000 && afterMs < 5000, `claimed ${afterMs} ms after the start`);
 });
 
 test("with BERTH_GATE=haproxy it waits for HAProxy's own check as well", async () => {
