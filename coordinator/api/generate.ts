@@ -32,7 +32,7 @@ async function readDocument(): Promise<unknown> {
   const audit = new Audit({ store, journal: new AuditJournal('none'), log, clock: systemClock });
   const slots = { slots: () => [], haproxys: () => [] };
   const registry = new AgentRegistry({ audit, log, clock: systemClock });
-  const keeper = (): never => {
+  const haproxys = (): never => {
     throw new Error('nothing runs here');
   };
   const clock = systemClock;
@@ -46,9 +46,18 @@ async function readDocument(): Promise<unknown> {
     policyOf: () => undefined,
     alertRules: () => ({ nodes: noNodeWishes }),
     loadAlerts: () => Promise.resolve(true),
-    keeper,
+    haproxys,
   });
-  const scaling = new Scaling({ policyFile: undefined, acting, registry, keeper, store, audit, log, clock });
+  const scaling = new Scaling({
+    policyFile: undefined,
+    acting,
+    registry,
+    haproxys,
+    store,
+    audit,
+    log,
+    clock,
+  });
   const app = createApp({
     acting,
     scaling,

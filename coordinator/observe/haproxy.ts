@@ -17,6 +17,13 @@ export interface HaproxyPicture {
   at: number;
 }
 
+/** A HAProxy of the configuration, with the rows of the last look; undefined while it does not answer. */
+export interface SeenHaproxy {
+  name: string;
+  api: RuntimeApi;
+  rows: readonly ServerRow[] | undefined;
+}
+
 /**
  * @throws BerthError `haproxy.…`; `haproxy.stopping` when a worker answered that a reload has replaced: its rows are
  *   those of before the reload

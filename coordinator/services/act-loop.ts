@@ -3,13 +3,13 @@
 // until the step is done and Docker's listing shows it.
 //
 // Woken by Docker's events, agents, decisions and operators; once a second when nothing happens.
+
 import type { Clock } from '../../shared/clock.ts';
 import { describeError } from '../../shared/errors.ts';
-import type { RuntimeApi } from '../../shared/haproxy/runtime-api.ts';
-import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
 import type { Log } from '../../shared/log.ts';
 import { Wakeup } from '../../shared/wakeup.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
+import type { SeenHaproxy } from '../observe/haproxy.ts';
 import type { ActRules } from './act-rules.ts';
 import type { Creation, Creations } from './creations.ts';
 import { leastServing } from './disruption-budget.ts';
@@ -39,7 +39,7 @@ export interface ActLoopParts {
   agents: FleetAgents;
   executor: InstanceExecutor;
   /** Every HAProxy that is configured, with its rows while it answers. */
-  haproxys(): readonly { name: string; api: RuntimeApi; rows: readonly ServerRow[] | undefined }[];
+  haproxys(): readonly SeenHaproxy[];
   rules(service: string): ActRules;
   /** The number that labels ask for, of a service without a policy; undefined: no other than now. */
   wish(state: ServiceState, instances: readonly ServiceInstance[]): LabelWish | undefined;

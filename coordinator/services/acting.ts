@@ -7,8 +7,8 @@ import type { AgentRecord } from '../agents/agent-record.ts';
 import type { AgentRegistry } from '../agents/registry.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { RoomShares } from '../decide/capacity.ts';
+import type { SeenHaproxy } from '../observe/haproxy.ts';
 import type { AdmittedPolicy } from '../policy/normalize.ts';
-import type { SlotKeeper } from '../slots/slot-keeper.ts';
 import type { ContainerFate } from '../slots/slot-world.ts';
 import type { Store } from '../store/store.ts';
 import type { DockerEndpoint } from '../targets/docker/endpoint.ts';
@@ -45,7 +45,7 @@ export interface ActingParts {
   alertRules: (service: string) => AlertRules;
   /** Takes up the alerts of an earlier run; false while the database is away. */
   loadAlerts: () => Promise<boolean>;
-  keeper: () => SlotKeeper;
+  haproxys: () => readonly SeenHaproxy[];
   /** How much of each host may be promised; default: as much as anybody asks for. */
   shares?: RoomShares;
   boundary?: Boundary;
@@ -65,7 +65,7 @@ export class Acting {
   readonly #watcher: LabelWatcher;
 
   constructor(parts: ActingParts) {
-    const { endpoints, registry, store, audit, log, clock, policyOf, keeper } = parts;
+    const { endpoints, registry, store, audit, log, clock, policyOf, haproxys } = parts;
     this.#parts = parts;
     this.agents = new FleetAgents(registry, clock);
     this.fleet = new Fleet(endpoints, { log, clock, agents: () => registry.list() });
@@ -95,10 +95,7 @@ export class Acting {
         clock,
         boundary,
       }),
-      haproxys: () =>
-        keeper()
-          .keepers()
-          .map((each) => ({ name: each.name, api: each.api, rows: each.picture?.rows })),
+      haproxys,
       rules: (service) => {
         const admitted = policyOf(service);
         return readActRules({
@@ -133,10 +130,7 @@ export class Acting {
       fleet,
       agents,
       clock,
-      haproxys: () =>
-        keeper()
-          .keepers()
-          .map(({ name }) => name),
+      haproxys: () => haproxys().map(({ name }) => name),
     });
   }
 

@@ -7,10 +7,10 @@ import type { AlertWeights } from '../alerts/alert-demand.ts';
 import { AlertInbox } from '../alerts/alert-inbox.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
+import type { SeenHaproxy } from '../observe/haproxy.ts';
 import { PolicySet } from '../policy/policy-set.ts';
 import type { EffectivePolicy, PolicyLabels } from '../policy/resolve-policies.ts';
 import { withAlerts } from '../policy/with-alerts.ts';
-import type { SlotKeeper } from '../slots/slot-keeper.ts';
 import { dockerContainerStats } from '../sources/container-stats.ts';
 import { PushedMetrics } from '../sources/pushed-metrics.ts';
 import { SourceReader } from '../sources/reader.ts';
@@ -32,7 +32,7 @@ export interface ScalingParts {
   policyFile: string | undefined;
   acting: Acting;
   registry: AgentRegistry;
-  keeper: () => SlotKeeper;
+  haproxys: () => readonly Pick<SeenHaproxy, 'name' | 'api'>[];
   store: Store;
   audit: Audit;
   log: Log;
@@ -54,7 +54,7 @@ export class Scaling {
   readonly #loops: PolicyLoops;
 
   constructor(parts: ScalingParts) {
-    const { policyFile, acting, registry, keeper, store, audit, log, clock } = parts;
+    const { policyFile, acting, registry, haproxys, store, audit, log, clock } = parts;
     this.#parts = parts;
     const { fleet, agents, services } = acting;
     const record = (entry: AuditEntry) => {
@@ -91,10 +91,7 @@ export class Scaling {
     });
     this.#reader = new SourceReader(
       {
-        haproxys: () =>
-          keeper()
-            .keepers()
-            .map((each) => ({ name: each.name, api: each.api })),
+        haproxys,
         agents: () => registry.list(),
         instances: (service) => this.#sourceInstances(service),
         containers: dockerContainerStats((id) => acting.fleet.clientOf(id), clock),

@@ -8,6 +8,7 @@ import { EndpointNames } from '../../shared/haproxy/endpoint-names.ts';
 import type { Log } from '../../shared/log.ts';
 import type { AgentRecord } from '../agents/agent-record.ts';
 import type { AuditEntry } from '../audit/audit-entry.ts';
+import type { SeenHaproxy } from '../observe/haproxy.ts';
 import { HaproxyKeeper, type KeeperHooks } from './haproxy-keeper.ts';
 import type { HaproxyView, SlotView } from './slot-view.ts';
 
@@ -107,9 +108,14 @@ export class SlotKeeper {
     return this.#keepers().map((keeper) => keeper.view());
   }
 
-  /** The last looks, for what reads numbers out of them. */
-  keepers(): readonly HaproxyKeeper[] {
-    return this.#keepers();
+  /** When each HAProxy was last looked at, whether it answered or not; monotonic milliseconds. */
+  lastLooks(): ReadonlyMap<string, number | undefined> {
+    return new Map(this.#keepers().map(({ name, lastLookAt }) => [name, lastLookAt]));
+  }
+
+  /** The HAProxys with what was last seen of them, for what reads numbers out of it. */
+  seen(): SeenHaproxy[] {
+    return this.#keepers().map(({ name, api, picture }) => ({ name, api, rows: picture?.rows }));
   }
 
   #keepers(): HaproxyKeeper[] {

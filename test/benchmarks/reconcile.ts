@@ -12,7 +12,6 @@ import { Audit } from '../../coordinator/audit/audit.ts';
 import { AuditJournal } from '../../coordinator/audit/audit-journal.ts';
 import { Acting } from '../../coordinator/services/acting.ts';
 import { Scaling } from '../../coordinator/services/scaling.ts';
-import type { SlotKeeper } from '../../coordinator/slots/slot-keeper.ts';
 import { openStore } from '../../coordinator/store/store.ts';
 import { systemClock as clock } from '../../shared/clock.ts';
 import type { ServerRow } from '../../shared/haproxy/servers-state.ts';
@@ -92,16 +91,12 @@ async function measure(services: number): Promise<Costs> {
   greetAll(registry, ids, services);
   // Each round asks once for HAProxy's rows.
   let round = 0;
-  const picture = { rows: rowsFor(ids.length) };
-  const look = {
-    name: 'lb',
-    api: undefined,
-    get picture() {
-      round += 1;
-      return picture;
-    },
+  const rows = rowsFor(ids.length);
+  const api = { transact: () => Promise.reject(new Error('nothing drains, so nobody asks for sessions')) };
+  const haproxys = () => {
+    round += 1;
+    return [{ name: 'lb', api, rows }];
   };
-  const keeper = { keepers: () => [look] } as unknown as SlotKeeper;
   const acting = new Acting({
     endpoints: [{ name: 'fake', address: { socketPath }, tls: undefined, from: 'the benchmark' }],
     registry,
@@ -112,14 +107,14 @@ async function measure(services: number): Promise<Costs> {
     policyOf: (service) => scaling.policyOf(service),
     alertRules: (service) => scaling.alertRules(service),
     loadAlerts: () => scaling.inbox.load(),
-    keeper: () => keeper,
+    haproxys,
     shares: { memory: 0.9, cpu: 1 },
   });
   const scaling: Scaling = new Scaling({
     policyFile,
     acting,
     registry,
-    keeper: () => keeper,
+    haproxys: () => [],
     store,
     audit,
     log,
