@@ -36,8 +36,10 @@ async function startApp(t: TestContext): Promise<{ address: string; queue: { len
     response.end(`# TYPE queue_length gauge\nqueue_length{service="worker"} ${queue.length}\n`);
   });
   await new Promise<void>((resolve) => server.listen(Number(address.split(':')[1]), '127.0.0.1', resolve));
-  t.after(() => new Promise((resolve) => server.close(resolve)));
-  t.after(() => server.closeAllConnections());
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   return { address, queue };
 }
 

@@ -40,8 +40,10 @@ export async function captureServer(t: TestContext): Promise<CaptureServer> {
     response.writeHead(status, headers).end(`${pathSecret} was refused`);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => new Promise((resolve) => server.close(resolve)));
-  t.after(() => server.closeAllConnections());
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : undefined;
   const url = `http://127.0.0.1:${port}/hooks/${pathSecret}`;
