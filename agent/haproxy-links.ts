@@ -14,29 +14,35 @@ const lookAgainMs = 30_000;
 /** When a HAProxy is in trouble: it may have come back under another address. */
 const lookAgainSoonMs = 2000;
 
-export interface HaproxyLinksHooks {
+/** What following the names needs of a link. */
+export type FollowedLink = Pick<HaproxyLink, 'end'> & {
+  readonly registration: Pick<HaproxyLink['registration'], 'attended'>;
+  report(): Pick<ReturnType<HaproxyLink['report']>, 'error'>;
+};
+
+export interface HaproxyLinksHooks<Link extends FollowedLink> {
   log: Log;
   clock: Clock;
   lookup: Lookup;
   /** Makes the link for one endpoint; it runs until `signal` aborts. */
-  connect(endpoint: Endpoint, signal: AbortSignal): HaproxyLink;
+  connect(endpoint: Endpoint, signal: AbortSignal): Link;
   onChange(): void;
 }
 
-export class HaproxyLinks {
+export class HaproxyLinks<Link extends FollowedLink = HaproxyLink> {
   readonly #endpoints: readonly Endpoint[];
-  readonly #hooks: HaproxyLinksHooks;
-  readonly #links = new Map<string, { link: HaproxyLink; stop: AbortController }>();
+  readonly #hooks: HaproxyLinksHooks<Link>;
+  readonly #links = new Map<string, { link: Link; stop: AbortController }>();
 
   #attended = false;
   #firstLook: Promise<void> = Promise.resolve();
 
-  constructor(endpoints: readonly Endpoint[], hooks: HaproxyLinksHooks) {
+  constructor(endpoints: readonly Endpoint[], hooks: HaproxyLinksHooks<Link>) {
     this.#endpoints = endpoints;
     this.#hooks = hooks;
   }
 
-  get all(): HaproxyLink[] {
+  get all(): Link[] {
     return [...this.#links.values()].map(({ link }) => link);
   }
 

@@ -70,6 +70,16 @@ describe('a service that is held back', () => {
       return items[0]?.explanation.includes(said) === true;
     }, `it stays at ${size}, ${wanted} wanted: ${code}`);
 
+  /** The command line and the audit say what holds a service, as the plan does. */
+  async function saysEverywhere(service: string, since: number, hold: string): Promise<void> {
+    assert.ok((await berth('services', service)).includes(hold));
+    const told = await stage.coordinator.audit(since, { service, event: 'service.held' });
+    assert.ok(
+      told.some(({ reason }) => reason === hold),
+      JSON.stringify(told),
+    );
+  }
+
   it('goes down but not up while it is paused outwards, until the pause ends by itself', async () => {
     load = 3;
     await stage.settled(3);
@@ -158,12 +168,7 @@ describe('a service that is held back', () => {
       undefined,
       service,
     );
-    assert.ok((await berth('services', service)).includes(hold));
-    const told = await stage.coordinator.audit(since, { service, event: 'service.held' });
-    assert.ok(
-      told.some(({ reason }) => reason === hold),
-      JSON.stringify(told),
-    );
+    await saysEverywhere(service, since, hold);
     assert.ok(
       (await stage.containers(service)).some(({ id, state }) => id === second && state === 'running'),
     );
@@ -191,12 +196,7 @@ describe('a service that is held back', () => {
       undefined,
       service,
     );
-    assert.ok((await berth('services', service)).includes(hold));
-    const told = await stage.coordinator.audit(since, { service, event: 'service.held' });
-    assert.ok(
-      told.some(({ reason }) => reason === hold),
-      JSON.stringify(told),
-    );
+    await saysEverywhere(service, since, hold);
     assert.equal((await stage.view(service)).serving, 2);
     await answers(200);
     await stage.serving(2, service);

@@ -1,7 +1,6 @@
 // Names of HAProxys: what they stand for, and how they are followed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HaproxyLink } from '../../agent/haproxy-link.ts';
 import { HaproxyLinks } from '../../agent/haproxy-links.ts';
 import { SlotKeeper } from '../../coordinator/slots/slot-keeper.ts';
 import { type Clock, systemClock } from '../../shared/clock.ts';
@@ -117,7 +116,7 @@ test('an agent has its link to each HAProxy that is found while another name han
           attended.set(endpoint.name, value);
         },
       };
-      return { report: () => ({}), registration } as HaproxyLink;
+      return { report: () => ({ error: undefined }), registration, end: async () => undefined };
     },
     onChange: quiet,
   });
@@ -149,7 +148,7 @@ test('an app that ends before the names are found leaves those HAProxys in order
     lookup: () => slow,
     connect: ({ name }) => {
       const end = async () => void ended.push(name);
-      return { report: () => ({}), registration: {}, end } as unknown as HaproxyLink;
+      return { report: () => ({ error: undefined }), registration: { attended: false }, end };
     },
     onChange: quiet,
   });
